@@ -304,6 +304,21 @@ def test_threads_that_share_units_give_what_those_give_that_share_sequences(form
 
 
 @every_form
+def test_threads_that_share_the_units_of_shards_dealt_for_one_each_change_no_bits(form, monkeypatch):
+    T, B, I, H = 20, 40, 7, 91
+    lengths = np.random.default_rng(17).integers(1, T + 1, B)
+    x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
+    state, results = draw_state(FORMS[form][0], (2, B, H)), []
+    monkeypatch.setattr("fastrnn.threads.SMALL", 0)
+    for is_shared, n in ((False, 1), (True, 1), (True, 2)):
+        monkeypatch.setattr(Stack, "sharing", lambda *_, answer=(is_shared, False): answer)
+        with threads(n):
+            results.append(run(make(form, I, H, bidirectional=True), x, state, d_output, state, lengths))
+    for name, value in results[0].items():
+        assert all(other[name].tobytes() == value.tobytes() for other in results), name
+
+
+@every_form
 @every_dtype
 def test_eval_gives_the_bits_of_train(form, dtype):
     layer = make(form, num_layers=2, bidirectional=True, dtype=dtype)

@@ -11,6 +11,7 @@ from fastrnn import SequenceClassifier, SequenceForecaster, SequenceRegressor, S
 from fastrnn.inspection import GateActivationsDisplay
 from fastrnn.interchange import from_keras, to_keras, to_onnx, to_torch
 from fastrnn.layers import SLSTM
+from fastrnn.layers.stack import Stack
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 STATES = "hcnm"
@@ -146,6 +147,18 @@ def large():
     layer = SLSTM(40, 512, num_layers=2, bidirectional=True, random_state=0)
     assert layer._stack.sharing(7)[0]
     return layer
+
+
+def test_threads_that_share_the_units_of_shards_dealt_for_one_each_change_no_bits(monkeypatch):
+    found = []
+    monkeypatch.setattr(threads, "SMALL", 0)
+    for is_shared, n in ((False, 1), (True, 1), (True, 2)):
+        monkeypatch.setattr(Stack, "sharing", lambda *_, answer=(is_shared, False): answer)
+        layer = SLSTM(7, 40, 2, bidirectional=True, random_state=0)
+        with threads.limit(n):
+            found.append(run(layer, drawn(layer, (9,) * 40), (9,) * 40))
+    for name, value in found[0].items():
+        assert all(other[name].tobytes() == value.tobytes() for other in found), name
 
 
 @pytest.mark.parametrize("make", [lambda: SLSTM(3, 20, 2, random_state=0), large], ids=["small", "large"])

@@ -153,12 +153,12 @@ def test_gradient_of_a_network_with_a_chain_by_projection():
     assert_slope(loss, (network.theta, gradient))
 
 
-@pytest.mark.parametrize("are_shared", [False, True])
-def test_the_same_bits_with_any_threads(are_shared, monkeypatch):
-    monkeypatch.setattr(SequenceNetwork, "sharing", lambda *_: (are_shared, are_shared))
+@pytest.mark.parametrize("are_whole", [False, True])
+def test_the_same_bits_with_any_threads(are_whole, monkeypatch):
     monkeypatch.setattr(threads, "SMALL", 0)
     answers = []
-    for n_jobs in (1, 2, 3):
+    for n_jobs, are_shared in ((1, are_whole), (2, are_whole), (3, are_whole), (1, True), (2, True)):
+        monkeypatch.setattr(SequenceNetwork, "sharing", lambda *_, answer=(are_shared, are_whole): answer)
         network, rows = tagging_network(dtype="float32"), text()
         with threads.limit(n_jobs):
             value = objective(network, rows)(0)

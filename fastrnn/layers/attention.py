@@ -74,11 +74,11 @@ class Attention:
         p.call(tanh_groups, alone(p, joined), self.joined_layer.forward(p, both))
         return attended
 
-    def _call(self, p, kernel, outputs, attended, memory, stage):
+    def _call(self, p, kernel, outputs, attended, memory, stage, parts=PARTS):
         """Add the call of a kernel for all sequences, or let threads share these."""
         arrays = attended.weights, attended.queries, memory.keys, memory.values, self.score.v, self.query_size
         places = attended.rows.firsts, attended.rows.lengths, memory.firsts, memory.lengths, memory.sources
-        in_parts(p, kernel, *outputs, *arrays, *places, parts=PARTS, stage=stage)
+        in_parts(p, kernel, *outputs, *arrays, *places, parts=parts, stage=stage)
 
     def backward(self, p, d_joined, attended, memory):
         """Add the calls from d_joined (S_q, >= H) to the parameters' gradients.
@@ -91,10 +91,10 @@ class Attention:
         d_both = self.joined_layer.backward(p, attended.both, d_both)
         d_queries, d_keys = zeros(p, rows.S, padded(H, p.dtype)), zeros(p, *memory.keys.shape)
         d_values = zeros(p, *memory.values.shape)
-        parts = PARTS if p.is_shared else 1
+        parts = PARTS if p.is_whole else 1  # whose sums are apart; not by the threads there are, as bits would be
         d_v, d_energies = p.sums(parts, self.score.v.size), p.room(PAIRS)
         outputs = d_queries, d_keys, d_values, d_v, d_energies, d_both, H
-        self._call(p, attend_backward, outputs, attended, memory, "backward")
+        self._call(p, attend_backward, outputs, attended, memory, "backward", parts)
         if self.query_layer is not None:
             d_weight = self.score.parameters.stored_gradients["weight"]
             for part in range(parts):
