@@ -55,6 +55,7 @@ def add_outer(d_weight, pieces, inputs, width, picked, panels, stride, n, low, h
     (M, N), count = d_weight.shape, lanes(d_weight)
     line = MAX_WIDTH * count
     for column in range(low, high, line):
+        # Copied panels lie one after the other, those in place side by side; a row of one panel is both.
         panel = at(panels, (column - low) * (CHUNK if stride == line else 1))
         for piece in range(pieces.shape[0]):
             start = max(column, pieces[piece, 0])

@@ -204,7 +204,7 @@ class Stack:
         self.levels = [Level(cell, self.parameters, k, num_layers, width, *sizes) for k, width in enumerate(widths)]
         self.work = sum(prod(shape) for name, shape in shapes.items() if name.startswith("weight"))
 
-    def sharing(self, n_sequences=MANY):
+    def sharing(self, n_sequences):
         """Whether threads share the units of each shard of such batches, and whether they are dealt into few for that.
 
         The first goes by how many threads there are now, and changes no bits; the second changes how sums are added.

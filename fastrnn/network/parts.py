@@ -133,7 +133,7 @@ class Network:
                     self._programs[key] = program, version
         return program
 
-    def sharing(self, n_sequences=MANY):
+    def sharing(self, n_sequences):
         """As `Stack.sharing`, of any of its stacks."""
         return tuple(any(said) for said in zip(*(stack.sharing(n_sequences) for stack in self._stacks), strict=True))
 
