@@ -299,8 +299,10 @@ class _Training:
     A copy that went to another process with a member is asked by nobody; joblib ends these processes.
     """
 
+    looks = is_over = False
+
     def __init__(self):
-        self.is_over, self.running = False, set()
+        self.running = set()
 
     def __call__(self, progress):
         return self.is_over

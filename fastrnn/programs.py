@@ -384,7 +384,7 @@ class Pass:
     def _row(self):
         """The last two arguments of `in_a_row`."""
         names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
-        known += ("n_steps", S), ("n_other_steps", S_OTHER)
+        known += ("n_steps", S), ("n_other_steps", S_OTHER), ("key", 0)
         calls = [[self._job[kernel.RUN], *self._once.get(stage, (0,) * 4), 0] for stage in ("before", "", "after", "")]
         return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 

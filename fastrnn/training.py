@@ -2,7 +2,8 @@
 
 A problem comes as an objective, a flat vector theta with its gradient, and a stream of batches. An objective has
 `lay_out(batches, epoch)`, which is told before each epoch of all its batches, arrays of sequence numbers. Called with
-the place of a batch among them, it returns the loss, and leaves the gradient in the network.
+the place of a batch among them, it returns the loss, and leaves the gradient in the network. One that has
+`alike(epoch)`, how many epochs from there on may be laid out at once, is told their number as well.
 """
 
 import warnings
@@ -11,29 +12,20 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import ceil, cos, isfinite, pi
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from fastrnn.epochs import draw_batches, learning_rate_factor
 from fastrnn.kernels.caching import Later
 from fastrnn.optimizers import Optimizer, Sweeps
 from fastrnn.wording import check_count
 
 progress = Later("fastrnn.progress")
 
-WARM_UP = 0.05
-"""The fraction of all steps over which "warmup" raises the learning rate."""
-
-BUCKET = 8
-"""Batches, at most, among which sequences are sorted by length."""
-BUCKETS = 16
-"""Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
-
-EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
-"""Of max_iter="auto": epochs at least, of tokens a third; updates at least, unless they read more steps than these."""
 LITTLE, LEAST = 0.05, 0.001
 """Of the loss of the best constant answer, what training should be better by, or what it should no longer gain; less
 than the latter is nothing to learn."""
@@ -202,47 +194,6 @@ class DivergenceError(ArithmeticError):
     """
 
 
-def draw_batches(lengths, batch_size, shuffle, rng):
-    """Arrays of sequence numbers, one a batch.
-
-    Sequences are shuffled, sorted by length within buckets of a few batches, so that a batch's are
-    alike, and the batches are shuffled again.  What is left over for a last, short batch is drawn
-    before the sorting: neither the order nor the size of a batch depends on the length.
-    """
-    n = len(lengths)
-    order = rng.permutation(n) if shuffle else np.arange(n)
-    if shuffle and lengths.min() != lengths.max():
-        whole, size = (n - n % batch_size, batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))))
-        buckets = np.arange(whole) // size * (lengths.max() + 1) + lengths[order[:whole]]
-        order[:whole] = order[:whole][np.argsort(buckets, kind="stable")]
-    batches = [order[first : first + batch_size] for first in range(0, n, batch_size)]
-    if shuffle:
-        batches = [batches[k] for k in rng.permutation(len(batches))]
-    return batches
-
-
-def learning_rate_factor(schedule, step, n_steps):
-    """The share of the initial rate at a step of n_steps; "plateau" is the loop's own business.
-
-    >>> [round(learning_rate_factor("cosine", step, 4), 2) for step in range(4)]
-    [1.0, 0.85, 0.5, 0.15]
-    """
-    done = step / n_steps
-    if schedule == "warmup":
-        if done < WARM_UP:
-            return (step + 1) / (WARM_UP * n_steps + 1)
-        done = (done - WARM_UP) / (1 - WARM_UP)
-    if schedule in ("cosine", "warmup"):
-        return 0.5 * (1 + cos(pi * done))
-    return 1.0
-
-
-def epochs_for(lengths, batch_size, are_numbers):
-    """What max_iter="auto" is for sequences of these lengths."""
-    least, batches = EPOCHS if are_numbers else EPOCHS // 3, ceil(len(lengths) / batch_size)
-    return max(least, min(ceil(UPDATES / batches), STEPS // int(lengths.sum())))
-
-
 def warn_if_not_learned(losses, constant):
     """Of a training that has chosen its epochs itself, whose best constant answer has this loss."""
     n = max(1, len(losses) // 10)
@@ -328,7 +279,8 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, len(self.history.epochs), self.settings.max_iter
-        best.keeps_theta, sweeps = validate is not None and decides, Sweeps(self.network, self.optimizer)
+        best.keeps_theta = validate is not None and decides
+        losses = self._losses(objective, lengths, first, end, validate is None and not any(map(_looks, callbacks)))
         with progress.Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
@@ -336,7 +288,7 @@ class Trainer:
                         break
                     if 0 < epoch == self.settings.freeze:
                         self.optimizer.forget()  # weights that have rested would take too large steps at first
-                    loss = self.epoch(objective, lengths, epoch, end, sweeps)
+                    loss = next(losses)
                     score, validation_loss = validate() if validate is not None else (None, None)
                     best.update(-score if best.keeps_theta else loss, self.network.theta)
                     if epoch >= end - self.settings.averaging:
@@ -357,36 +309,54 @@ class Trainer:
         self.network.changed()
         return self
 
+    def _losses(self, objective, lengths, epoch, end, is_unseen):
+        """The loss of each epoch, made when it is asked for; of a network that is unseen between them, some at once."""
+        s, sweeps = self.settings, Sweeps(self.network, self.optimizer)
+        is_unseen &= s.tol is None and s.learning_rate != "plateau" and hasattr(objective, "alike")
+        while epoch < end:
+            n = min(objective.alike(epoch), end - s.averaging - epoch) if is_unseen else 1
+            if n <= 1:
+                yield self.epoch(objective, lengths, epoch, end, sweeps)
+            else:
+                yield from self._epochs(n, objective, lengths, epoch, end, sweeps)
+            epoch += max(1, n)
+
     def epoch(self, objective, lengths, epoch=0, n_epochs=1, sweeps=None):
         """One pass over the data; returns the mean loss."""
-        s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
-        batches = self.draw(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
-        objective.lay_out(batches, len(self.history.epochs))
-        total = self.steps(objective, batches, self.rates(len(batches), epoch, n_epochs), sweeps)
-        if not np.isfinite(self.network.theta).all():
-            raise self._diverged("a parameter became NaN or infinite")
-        return total / len(lengths)
+        sweeps = sweeps or Sweeps(self.network, self.optimizer)
+        return self._epochs(1, objective, lengths, epoch, n_epochs, sweeps)[0]
 
-    def rates(self, n, epoch, n_epochs):
-        """The learning rates of the n steps of an epoch."""
-        s, first, last = self.settings, epoch * n, n_epochs * n
-        factors = [learning_rate_factor(s.learning_rate, step, last) for step in range(first, first + n)]
+    def _epochs(self, n, objective, lengths, epoch, n_epochs, sweeps):
+        """Passes over the data that are laid out at once; returns their mean losses."""
+        s, size = self.settings, min(self.settings.batch_size, len(lengths))
+        batches = [batch for _ in range(n) for batch in self.draw(lengths, size, s.shuffle, self.rng)]
+        objective.lay_out(batches, len(self.history.epochs), *[n][n == 1 :])
+        totals = self.steps(objective, batches, self.rates(len(batches), epoch, n_epochs, n), sweeps, n)
+        self._check_finite(n - 1)
+        return [total / len(lengths) for total in totals]
+
+    def rates(self, n, epoch, n_epochs, n_together=1):
+        """The learning rates of the n steps of an epoch, or of some together."""
+        s, a_epoch = self.settings, n // n_together
+        steps = range(epoch * a_epoch, epoch * a_epoch + n)
+        factors = [learning_rate_factor(s.learning_rate, step, n_epochs * a_epoch) for step in steps]
         return [s.learning_rate_init * self.plateau_factor * factor for factor in factors]
 
-    def steps(self, objective, batches, rates, sweeps):
-        """One step for each batch; returns the sum of the sequences' losses."""
-        total, k = 0.0, 0
+    def steps(self, objective, batches, rates, sweeps, n_epochs=1):
+        """One step for each batch; returns of each epoch the sum of the sequences' losses."""
+        totals, k = [0.0] * n_epochs, 0
         while k < len(batches):
             n = objective.fits_in_a_row(k, sweeps) if hasattr(objective, "fits_in_a_row") else 0
             rules = [sweeps.rule(*self._told(rate)) for rate in rates[k : k + n]]
             told = objective.in_a_row(k, sweeps, rules) if n else [self.step(objective, k, sweeps, rates[k])]
             for loss, penalty in told:
+                epoch = k * n_epochs // len(batches)
                 if not isfinite(loss):
-                    raise self._diverged(f"the loss became {loss}")
-                total += (loss + penalty) * len(batches[k])
+                    raise self._diverged(f"the loss became {loss}", epoch)
+                totals[epoch] += (loss + penalty) * len(batches[k])
                 k += 1
         self.network.changed()
-        return total
+        return totals
 
     def step(self, objective, k, sweeps, rate):
         """One batch; returns its loss and the penalty."""
@@ -400,12 +370,16 @@ class Trainer:
         alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
         return rate, alpha, decay, s.clip_norm, s.clip_value
 
-    def _diverged(self, what):
+    def _check_finite(self, n_later=0):
+        if not np.isfinite(self.network.theta).all():
+            raise self._diverged("a parameter became NaN or infinite", n_later)
+
+    def _diverged(self, what, n_later=0):
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
         slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
-        return DivergenceError(f"{what} in epoch {len(self.history.epochs) + 1}: {slower}, or scale X and y")
+        return DivergenceError(f"{what} in epoch {len(self.history.epochs) + n_later + 1}: {slower}, or scale X and y")
 
     def _average(self):
         """Let the weights as they are now count in their mean."""
@@ -423,6 +397,11 @@ def _overshoots(s):
     """Whether weight decay alone takes more than a weight off it in a step; below that it does not diverge."""
     strength = s.alpha if s.solver == "adamw" else s.alpha / s.n_sequences
     return strength * (s.learning_rate_init if s.solver in ("sgd", "adamw") else 1.0) > 1
+
+
+def _looks(callback):
+    """Whether it wants to see the network after each epoch; one that only asks for an end may have `looks` False."""
+    return getattr(callback, "looks", True)
 
 
 def tell(callbacks, progress):

@@ -28,9 +28,10 @@ from fastrnn.base import files as fits
 from fastrnn.base.agreement import agree, ask
 from fastrnn.base.estimator import Problem
 from fastrnn.data import Long, SequenceFiles, read_long
+from fastrnn.epochs import draw_batches
 from fastrnn.preprocessing import Tokenizer, to_long
 from fastrnn.sequences import Given, Sequences, Text
-from fastrnn.training import Checkpoint, draw_batches
+from fastrnn.training import Checkpoint
 
 N = 120
 RNG = np.random.default_rng(0)

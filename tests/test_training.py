@@ -5,28 +5,21 @@ import re
 import sys
 import warnings
 from functools import partial
-from math import cos, pi
 
 import numpy as np
 import pytest
 from samples import assert_same_bits, labelled, ragged
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
 
-from fastrnn import SequenceClassifier, SequenceRegressor, records, training
+from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceRegressor, records, training
 from fastrnn.base import estimator
+from fastrnn.epochs import learning_rate_factor
+from fastrnn.network.training import Training
 from fastrnn.optimizers import Sweeps
-from fastrnn.training import (
-    BUCKET,
-    BUCKETS,
-    DivergenceError,
-    Settings,
-    Trainer,
-    draw_batches,
-    epochs_for,
-    fit_lbfgs,
-    learning_rate_factor,
-    warn_if_not_learned,
-)
+from fastrnn.preprocessing import Tokenizer
+from fastrnn.training import DivergenceError, Settings, Trainer, fit_lbfgs, warn_if_not_learned
 
 SETTINGS = Settings(
     solver="sgd", learning_rate_init=0.1, learning_rate="constant", momentum=0.0, nesterovs_momentum=False,
@@ -89,70 +82,7 @@ def train(toy, validate=None, callbacks=(), lengths=(1,) * 10, **changes):
     return trainer.fit(Objective(toy), np.array(lengths), validate, callbacks)
 
 
-# ------------------------------------------------------------------------------ batches
-
-
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (10, 4), (300, 7), (32, 32)])
-def test_batches_hold_each_sequence_once(n, batch_size, shuffle):
-    lengths = np.random.default_rng(0).integers(1, 50, n)
-    batches = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(0))
-    assert sorted(np.concatenate(batches)) == list(range(n))
-    assert sorted(map(len, batches))[1:] == [batch_size] * (len(batches) - 1)
-    again = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(0))
-    for one, other in zip(batches, again, strict=True):
-        assert (one == other).all()
-    if not shuffle:
-        assert (np.concatenate(batches) == np.arange(n)).all()
-    elif n > 1:
-        other = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(1))
-        assert any(len(a) != len(b) or (a != b).any() for a, b in zip(batches, other, strict=True))
-
-
-def test_a_short_batch_holds_any_lengths():
-    lengths = np.arange(1, 64 * BUCKETS + 20)
-    rng = np.random.RandomState(0)
-    short = []
-    for _ in range(100):
-        batches = draw_batches(lengths, 32, True, rng)
-        short += [lengths[b] for b in batches if len(b) == 19]
-    assert len(short) == 100
-    assert abs(np.mean(short) / lengths.mean() - 1) < 0.05
-
-
-def test_a_batch_holds_like_lengths():
-    lengths = np.random.default_rng(0).integers(1, 101, 16 * BUCKETS * BUCKET)
-    batches = draw_batches(lengths, 16, True, np.random.RandomState(0))
-    assert max(np.ptp(lengths[batch]) for batch in batches) < 100 / BUCKET + 10
-    equal = draw_batches(np.full(64, 9), 8, True, np.random.RandomState(0))
-    assert any(np.diff(batch).min() < 0 for batch in equal)
-
-
-def test_neither_order_nor_place_depends_on_the_length():
-    lengths = np.arange(80)
-    firsts, together = [], np.zeros((80, 80))
-    rng = np.random.RandomState(0)
-    for _ in range(600):
-        batches = draw_batches(lengths, 5, True, rng)
-        firsts.append(lengths[batches[0]].mean())
-        for batch in batches:
-            together[np.ix_(batch, batch)] += 1
-    assert abs(np.mean(firsts) - 39.5) < 4
-    assert (together > 0).sum() > 0.2 * 80 * 80  # company changes from epoch to epoch
-
-
 # ---------------------------------------------------------------------------- schedules
-
-
-def test_schedules():
-    def factors(name):
-        return np.array([learning_rate_factor(name, step, 100) for step in range(100)])
-
-    assert (factors("constant") == 1).all() and (factors("plateau") == 1).all()
-    np.testing.assert_allclose(factors("cosine"), [(1 + cos(pi * k / 100)) / 2 for k in range(100)])
-    warm = factors("warmup")
-    assert (np.diff(warm[:6]) > 0).all() and (np.diff(warm[5:]) < 0).all()
-    assert warm[0] < 0.2 and warm[5] == 1 and warm[-1] < 0.001
 
 
 def test_the_schedule_runs_over_all_batches_of_all_epochs():
@@ -372,6 +302,83 @@ def test_an_interrupt_of_a_fit_at_any_line_leaves_a_model_or_none():
     assert n_models > 10 and clf.n_iter_ == 3
 
 
+# ------------------------------------------------------------------------- several epochs at once
+
+
+def laid_out(monkeypatch):
+    """A list that gets, of each time that epochs are laid out, the first one and how many there are."""
+    told, lay_out = [], Training.lay_out
+
+    def note(objective, batches, epoch, n_epochs=1, **factors):
+        told.append((epoch, n_epochs))
+        lay_out(objective, batches, epoch, n_epochs, **factors)
+
+    monkeypatch.setattr(Training, "lay_out", note)
+    return told
+
+
+@pytest.mark.parametrize("model", [
+    SequenceClassifier(hidden_size=3, dropout=0.3),
+    SequenceClassifier(cell="lstm", hidden_size=3, zoneout=0.2, batch_size=16),
+    SequenceClassifier(hidden_size=3, learning_rate="warmup", solver="sgd", momentum=0.9),
+    SequenceClassifier(hidden_size=140, num_layers=2, dropout=0.2),
+    SequenceRegressor(hidden_size=3, learning_rate="cosine", solver="adamw", alpha=0.1),
+], ids=["dropout", "zoneout", "warmup", "wide", "adamw"])  # fmt: skip
+def test_epochs_that_nobody_looks_at_are_laid_out_at_once_with_the_same_bits(model, monkeypatch):
+    X, y = labelled(44)
+    told, n = laid_out(monkeypatch), 120
+    at_once = clone(model).set_params(max_iter=n, random_state=0).fit(X, y)
+    assert told == [(0, 93), (93, 27)]
+    each = clone(model).set_params(max_iter=n, random_state=0, callbacks=[lambda _: None]).fit(X, y)
+    assert told[2:] == [(epoch, 1) for epoch in range(n)]
+    assert_same_bits(at_once.network_.theta, each.network_.theta)
+    assert at_once.loss_curve_ == each.loss_curve_
+
+
+def test_epochs_are_laid_out_apart_where_something_comes_between(monkeypatch):
+    X, y = labelled(60)
+    text, holey = [[f"{k % 20}", f"{k % 7}", f"{k % 11}"] for k in range(60)], [x.copy() for x in X]
+    holey[0][0] = np.nan
+    told = laid_out(monkeypatch)
+    sequence = {"max_iter": 3, "hidden_size": 3, "random_state": 0}
+    first = SequenceClassifier(**sequence).fit(X, y)
+    assert told == [(0, 3)]
+    for options in ({"tol": 0.0}, {"learning_rate": "plateau"}, {"early_stopping": True}, {"missing": "mask"}):
+        told.clear()
+        SequenceClassifier(**sequence, **options).fit(holey if "missing" in options else X, y)
+        assert told == [(0, 1), (1, 1), (2, 1)], options
+    told.clear()
+    SequenceClassifier(**sequence).fit(X, y, X_val=X, y_val=y)
+    assert told == [(0, 1), (1, 1), (2, 1)]
+    told.clear()
+    make_pipeline(Tokenizer(), SequenceClassifier(**sequence, dropout=0.1)).fit(text, y)  # rare words are hidden anew
+    assert told == [(0, 1), (1, 1), (2, 1)]
+    told.clear()
+    SequenceClassifier(**sequence | {"max_iter": 7}, averaging=2).fit(X, y)
+    assert told == [(0, 5), (5, 1), (6, 1)]
+    told.clear()
+    SequenceClassifier(**sequence | {"max_iter": 7}, init_from=first, freeze=3).fit(X, y)
+    assert told == [(0, 3), (3, 4)]
+
+
+def test_members_that_only_wait_for_an_end_lay_out_epochs_at_once(monkeypatch):
+    X, y = labelled(60)
+    told = laid_out(monkeypatch)
+    SequenceEnsemble(SequenceClassifier(max_iter=5, hidden_size=3), 2, n_jobs=1).fit(X, y)
+    assert told == [(0, 5), (0, 5)]
+
+
+def test_divergence_among_epochs_at_once_names_its_own():
+    X, y = labelled(60)
+    options = {"solver": "sgd", "learning_rate_init": 1e30, "clip_norm": None, "max_iter": 9, "hidden_size": 3}
+    messages = []
+    for callbacks in (None, [lambda _: None]):
+        with pytest.raises(DivergenceError) as error:
+            SequenceRegressor(**options, callbacks=callbacks, random_state=0).fit(X, np.array(y, float))
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
 # ------------------------------------------------------------------------------ divergence
 
 
@@ -503,17 +510,6 @@ def test_lbfgs_calls_callbacks():
 
 
 # --------------------------------------------------------------------- epochs that the data decide
-
-
-@pytest.mark.parametrize(
-    ("n", "length", "batch_size", "of_numbers", "of_tokens"),
-    [(30, 400, 32, 2000, 2000), (270, 16, 32, 223, 223), (270, 16, 8, 60, 59), (10**5, 10, 32, 60, 20),
-     (32, 2**16, 32, 128, 128), (32, 2**24, 32, 60, 20)],
-)  # fmt: skip
-def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_numbers, of_tokens):
-    """60 at least, of tokens 20; else 2,000 updates, unless they read more steps than fit into some minutes."""
-    assert epochs_for(np.full(n, length), batch_size, True) == of_numbers
-    assert epochs_for(np.full(n, length), batch_size, False) == of_tokens
 
 
 def test_a_fit_takes_them():

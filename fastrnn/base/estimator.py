@@ -23,6 +23,7 @@ from fastrnn.base.static import Informed
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
+from fastrnn.epochs import epochs_for
 from fastrnn.kernels.caching import Later
 from fastrnn.layers.categories import Categories
 from fastrnn.layers.feedforward import Embedding
@@ -33,7 +34,7 @@ from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.storage import write
 from fastrnn.streaming import Stream
-from fastrnn.training import History, Progress, Settings, Trainer, epochs_for, fit_lbfgs, tell, warn_if_not_learned
+from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell, warn_if_not_learned
 from fastrnn.wording import check_count
 
 fading, noise = Later("fastrnn.layers.decay"), Later("fastrnn.layers.noise")

@@ -11,8 +11,9 @@ from sklearn.utils import check_random_state
 
 from fastrnn.base.agreement import agree, ask, constant_of, problem_of
 from fastrnn.data import SequenceFiles
+from fastrnn.epochs import draw_batches
 from fastrnn.kernels.caching import in_a_thread
-from fastrnn.training import Trainer, draw_batches
+from fastrnn.training import Trainer
 
 
 def refuse_files(X, advice, name="X"):
@@ -203,7 +204,7 @@ class Windows:
         drops, seed, *more = estimator._options(self._in_window(places, self._chosen), estimator.freeze)
         seed += k % 2**14 << 48  # far from all keys of the window before
         objective = estimator.network_.training(problem, drops, seed, *more)
-        objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
+        objective.lay_out(own, epoch, factors=[self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 
     def _judged(self, k, places, own, given):

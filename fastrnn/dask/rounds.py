@@ -9,8 +9,9 @@ import numpy as np
 
 from fastrnn.dask.collections import distributed
 from fastrnn.dask.shares import Share, sent, told
+from fastrnn.epochs import draw_batches
 from fastrnn.progress import note
-from fastrnn.training import Trainer, draw_batches
+from fastrnn.training import Trainer
 
 SMALL = 2**22
 """Bytes, of all copies together, up to which weights go out with each task, and not as a task of their own: in half of
@@ -152,9 +153,7 @@ class Rounds:
             own = {p: numbers[places == p] - self._bounds[p] for p in group}
             asked = {p: crew.ask(p, Share.gradient, weights, own[p], self._epoch, factor) for p in group}
             answers += crew.answers(asked)
-        losses, gradients = zip(*answers, strict=True)
-        self._network.gradient[:] = sum(gradients[1:], gradients[0])
-        loss = sum(losses[1:], losses[0])
+        loss, self._network.gradient[:] = (sum(others, one) for one, *others in zip(*answers, strict=True))
         note(round=f"{k + 1}/{len(self._batches)}", round_loss=f"{loss:.4g}")
         return loss
 
@@ -187,8 +186,7 @@ class LocalTrainer(Trainer):
                 batches = {p: plans[p][span] for p in group if plans[p][span]}
                 total += self._round(batches, own[span], objective.n_a_weight)
                 note(round=f"{first // self._n_steps + 1}/{-(-n // self._n_steps)}")
-        if not np.isfinite(self.network.theta).all():
-            raise self._diverged("a parameter became NaN or infinite")
+        self._check_finite()
         return total / len(lengths)
 
     def _round(self, plans, rates, n_a_weight):

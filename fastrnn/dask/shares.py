@@ -66,7 +66,7 @@ class Share:
         """The loss of some sequences at the weights in `vectors`, and its gradient: a part of a batch."""
         with self._lock, threads.limit(self._n_threads):
             self._take(*vectors)
-            self._objective.lay_out([numbers], epoch, [factor])
+            self._objective.lay_out([numbers], epoch, factors=[factor])
             return self._objective(0), self._network.gradient.copy()
 
     def advance(self, vectors, n_steps, batches, n_a_weight, epoch, rates, settings):
@@ -76,8 +76,8 @@ class Share:
             self._take(vectors[0])
             optimizer = trainer.optimizer
             optimizer.first[:], optimizer.second[:], optimizer.n_steps = *vectors[1:], n_steps
-            self._objective.lay_out(batches, epoch, [n_a_weight / len(numbers) for numbers in batches])
-            loss = trainer.steps(self._objective, batches, rates, Sweeps(self._network, optimizer))
+            self._objective.lay_out(batches, epoch, factors=[n_a_weight / len(numbers) for numbers in batches])
+            (loss,) = trainer.steps(self._objective, batches, rates, Sweeps(self._network, optimizer))
             return (self._network.theta.copy(), optimizer.first, optimizer.second), loss
 
     def validate(self, vectors):

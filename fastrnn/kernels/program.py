@@ -239,14 +239,15 @@ def work(address, worker, step):
 
 
 @njit(**OPTIONS)
-def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, table, firsts, places, calls):
+def in_a_row(told, gradient, loss, factor, factors, keys, numbers, rules, address, table, firsts, places, calls):
     """Steps of a training one after the other, each in turn of one thread or of several.
 
-    Step k is of the shards from firsts[k] on, whose sizes lie at the address `table`, with factors[k], and a sweep told
-    the numbers rules[k]; told[k] gets its loss, and the last of `numbers` after the sweep.  A job lies at `address`.
+    Step k is of the shards from firsts[k] on, whose sizes lie at the address `table`, with factors[k] and keys[k], and
+    a sweep told the numbers rules[k]; told[k] gets its loss, and the last of `numbers` after the sweep.  A job lies at
+    `address`.
 
-    places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
-                   then twice of a batch's sizes, with the size of a shard that it is the sum of
+    places (5, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
+                   then twice of a batch's sizes, with the size of a shard that it is the sum of; then of the key
     calls (4, 6)   of what comes before the shards, of these, of what comes after, and of the sweep: where a kernel is,
                    and five integers to call it with
     """
@@ -263,6 +264,8 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
                 frame[word] = 0
                 for shard in range(n):
                     frame[word] += words(job[SHARDS])[shard * SHARD_WORDS + number - 1]
+        if places[4, 0]:
+            frame[places[4, 0]] = keys[k]
         for j in range(rules.shape[1]):
             numbers[j] = rules[k, j]
         for j in range(gradient.size):

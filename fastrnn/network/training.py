@@ -6,11 +6,14 @@ from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
 from fastrnn.losses.loss import Loss
 from fastrnn.packing import gathered
 from fastrnn.programs import BEFORE, Pass
+from fastrnn.sequences import Sequences
 
 KEYS_OF_AN_EPOCH = 2**20
 """The distance of two epochs' dropout keys; in between each level of a stack has its own."""
 KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
 """Where those of a decoder's levels begin."""
+AT_ONCE = 2**12
+"""Sequences, at most, of the epochs that are laid out at once."""
 BACK = 3
 """Multiply-adds of a training pass to those of a forward pass."""
 
@@ -76,8 +79,16 @@ class Training:
             self._given["state"] = self.states
             self._given["streams"] = np.arange(len(problem.sequences)) % problem.n_streams
 
-    def lay_out(self, batches, epoch, factors=None):
-        """Deal an epoch's batches into shards: numbers of the chosen sequences.
+    def alike(self, epoch):
+        """How many epochs from this one on may be laid out at once: those that train and read the same."""
+        problem = self._problem
+        if problem.n_streams or _differ(problem.sequences) or problem.inputs and _differ(problem.inputs):
+            return 1
+        n = AT_ONCE // len(problem.sequences)
+        return n if epoch >= self._freeze else min(n, self._freeze - epoch)
+
+    def lay_out(self, batches, epoch, n_epochs=1, factors=None):
+        """Deal the batches of an epoch, or of some from there on, into shards: numbers of the chosen sequences.
 
         By these factors the weights of each count, if it is a part of a larger batch.
         """
@@ -90,7 +101,9 @@ class Training:
         is_frozen, last = epoch < self._freeze, self._pass
         program = last.program if last and is_frozen == self._is_frozen else self._program(is_frozen)
         self._shards = shards = self._network.shards(program, sequences, batches, inputs)
-        given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        epochs = np.arange(epoch, epoch + n_epochs, dtype=np.int64)
+        self._keys = self._seed + KEYS_OF_AN_EPOCH * np.repeat(epochs, len(batches) // n_epochs)
+        given = {**shards.given, "key": self._keys[0]}
         if sequences is not self._problem.sequences or inputs is not self._problem.inputs:
             given |= self._network.given(sequences, inputs)
         if not last or program is not last.program:
@@ -108,6 +121,7 @@ class Training:
         """The loss of batch k."""
         first, last = self._shards.firsts[k : k + 2]
         self._factor[0] = self._factors[k]
+        self._pass.give(key=self._keys[k])
         if self._computes:
             rows = self._shards.stored_rows(first, last, self._problem.sequences)
             self._pass.give(targets=_flat(self._problem.targets[rows]))
@@ -121,8 +135,9 @@ class Training:
 
     def in_a_row(self, k, sweeps, rules):
         """Losses and penalties (n, 2) of batches from k on; a sweep of these rules follows each, in compiled code."""
-        told, factors = np.empty((len(rules), 2)), np.array(self._factors[k : k + len(rules)])
-        own = told, self._network.gradient, self._loss, self._factor, factors, sweeps.numbers, np.array(rules)
+        told, some = np.empty((len(rules), 2)), slice(k, k + len(rules))
+        own = told, self._network.gradient, self._loss, self._factor, np.array(self._factors[some]), self._keys[some]
+        own += sweeps.numbers, np.array(rules)
         self._pass.run(row=(k, sweeps.calls, own))
         return told.tolist()
 
@@ -130,6 +145,11 @@ class Training:
 def is_computed(problem):
     """Whether a problem's targets are computed when a batch asks for them."""
     return not isinstance(problem.targets, np.ndarray)
+
+
+def _differ(sequences):
+    """Whether epochs read them in other ways."""
+    return sequences.gaps is not None or type(sequences).of_epoch is not Sequences.of_epoch
 
 
 def _flat(targets):

@@ -1,0 +1,57 @@
+"""What an epoch is: which sequences are a batch, at what rates its steps are taken, and how many epochs there are."""
+
+from math import ceil, cos, pi
+
+import numpy as np
+
+WARM_UP = 0.05
+"""The fraction of all steps over which "warmup" raises the learning rate."""
+
+BUCKET = 8
+"""Batches, at most, among which sequences are sorted by length."""
+BUCKETS = 16
+"""Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
+
+EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
+"""Of max_iter="auto": epochs at least, of tokens a third; updates at least, unless they read more steps than these."""
+
+
+def draw_batches(lengths, batch_size, shuffle, rng):
+    """Arrays of sequence numbers, one a batch.
+
+    Sequences are shuffled, sorted by length within buckets of a few batches, so that a batch's are
+    alike, and the batches are shuffled again.  What is left over for a last, short batch is drawn
+    before the sorting: neither the order nor the size of a batch depends on the length.
+    """
+    n = len(lengths)
+    order = rng.permutation(n) if shuffle else np.arange(n)
+    if shuffle and lengths.min() != lengths.max():
+        whole, size = (n - n % batch_size, batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))))
+        buckets = np.arange(whole) // size * (lengths.max() + 1) + lengths[order[:whole]]
+        order[:whole] = order[:whole][np.argsort(buckets, kind="stable")]
+    batches = [order[first : first + batch_size] for first in range(0, n, batch_size)]
+    if shuffle:
+        batches = [batches[k] for k in rng.permutation(len(batches))]
+    return batches
+
+
+def learning_rate_factor(schedule, step, n_steps):
+    """The share of the initial rate at a step of n_steps; "plateau" is the loop's own business.
+
+    >>> [round(learning_rate_factor("cosine", step, 4), 2) for step in range(4)]
+    [1.0, 0.85, 0.5, 0.15]
+    """
+    done = step / n_steps
+    if schedule == "warmup":
+        if done < WARM_UP:
+            return (step + 1) / (WARM_UP * n_steps + 1)
+        done = (done - WARM_UP) / (1 - WARM_UP)
+    if schedule in ("cosine", "warmup"):
+        return 0.5 * (1 + cos(pi * done))
+    return 1.0
+
+
+def epochs_for(lengths, batch_size, are_numbers):
+    """What max_iter="auto" is for sequences of these lengths."""
+    least, batches = EPOCHS if are_numbers else EPOCHS // 3, ceil(len(lengths) / batch_size)
+    return max(least, min(ceil(UPDATES / batches), STEPS // int(lengths.sum())))
