@@ -329,7 +329,8 @@ class Trainer:
     def _epochs(self, n, objective, lengths, epoch, n_epochs, sweeps):
         """Passes over the data that are laid out at once; returns their mean losses."""
         s, size = self.settings, min(self.settings.batch_size, len(lengths))
-        batches = [batch for _ in range(n) for batch in self.draw(lengths, size, s.shuffle, self.rng)]
+        one, *others = (self.draw(lengths, size, s.shuffle, self.rng) for _ in range(n))
+        batches = sum(others, one)
         objective.lay_out(batches, len(self.history.epochs), *[n][n == 1 :])
         totals = self.steps(objective, batches, self.rates(len(batches), epoch, n_epochs, n), sweeps, n)
         self._check_finite(n - 1)

@@ -148,8 +148,8 @@ def is_computed(problem):
 
 
 def _differ(sequences):
-    """Whether epochs read them in other ways."""
-    return sequences.gaps is not None or type(sequences).of_epoch is not Sequences.of_epoch
+    """Whether epochs read them in other ways, or where shards say of each sequence which of its words they share."""
+    return sequences.are_words or sequences.gaps is not None or type(sequences).of_epoch is not Sequences.of_epoch
 
 
 def _flat(targets):
