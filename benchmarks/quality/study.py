@@ -47,6 +47,7 @@ OF_TEXT = {
     "lstm": {"cell": "lstm"},
     "labels smoothed": {"label_smoothing": 0.1},
     "weights averaged": {"averaging": 5},
+    "decay apart": {"solver": "adamw", "alpha": 0.1},
 }
 SETS = {
     "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),
