@@ -299,7 +299,7 @@ class _Training:
     A copy that went to another process with a member is asked by nobody; joblib ends these processes.
     """
 
-    looks = is_over = False
+    _looks = is_over = False
 
     def __init__(self):
         self.running = set()
@@ -320,7 +320,7 @@ class _Training:
             self.running.discard(id(member))
 
     def end(self):
-        """Have those that still run end with their epoch, and wait for them."""
+        """Have those that still run end with their epoch, or with those of a moment, and wait for them."""
         self.is_over = True
         while self.running:
             time.sleep(0.01)

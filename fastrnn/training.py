@@ -43,7 +43,7 @@ class History:
 
     epochs: list = field(default_factory=list)
     """Of each epoch run to its end the loss, and the score and the loss of what is held out, or None: noted in one
-    step, as an interrupt may come between two."""
+    step, as an interrupt may come between two.  Of epochs laid out at once, a moment's, an interrupt leaves no note."""
 
     @classmethod
     def of(cls, model):
@@ -330,8 +330,8 @@ class Trainer:
         """Passes over the data that are laid out at once; returns their mean losses."""
         s, size = self.settings, min(self.settings.batch_size, len(lengths))
         one, *others = (self.draw(lengths, size, s.shuffle, self.rng) for _ in range(n))
-        batches = sum(others, one)
-        objective.lay_out(batches, len(self.history.epochs), *[n][n == 1 :])
+        batches, several = sum(others, one), (n,) if n > 1 else ()
+        objective.lay_out(batches, len(self.history.epochs), *several)
         totals = self.steps(objective, batches, self.rates(len(batches), epoch, n_epochs, n), sweeps, n)
         self._check_finite(n - 1)
         return [total / len(lengths) for total in totals]
@@ -401,8 +401,8 @@ def _overshoots(s):
 
 
 def _looks(callback):
-    """Whether it wants to see the network after each epoch; one that only asks for an end may have `looks` False."""
-    return getattr(callback, "looks", True)
+    """Whether it wants to see the network after each epoch; one of ours that only asks for an end does not."""
+    return getattr(callback, "_looks", True)
 
 
 def tell(callbacks, progress):

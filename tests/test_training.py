@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceRegressor, records, training
 from fastrnn.base import estimator
 from fastrnn.epochs import learning_rate_factor
+from fastrnn.network import training as network_training
 from fastrnn.network.training import Training
 from fastrnn.optimizers import Sweeps
 from fastrnn.preprocessing import Tokenizer
@@ -327,6 +328,7 @@ def laid_out(monkeypatch):
 def test_epochs_that_nobody_looks_at_are_laid_out_at_once_with_the_same_bits(model, monkeypatch):
     X, y = labelled(44)
     told, n = laid_out(monkeypatch), 120
+    monkeypatch.setattr(network_training, "MOMENT", 2**40)
     at_once = clone(model).set_params(max_iter=n, random_state=0).fit(X, y)
     assert told == [(0, 93), (93, 27)]
     each = clone(model).set_params(max_iter=n, random_state=0, callbacks=[lambda _: None]).fit(X, y)
@@ -359,6 +361,20 @@ def test_epochs_are_laid_out_apart_where_something_comes_between(monkeypatch):
     told.clear()
     SequenceClassifier(**sequence | {"max_iter": 7}, init_from=first, freeze=3).fit(X, y)
     assert told == [(0, 3), (3, 4)]
+
+
+def test_epochs_that_are_laid_out_at_once_are_those_of_a_moment(monkeypatch):
+    """For an interrupt, an ensemble's end and a bar wait for them."""
+    X, y = labelled(60)
+    told, model = laid_out(monkeypatch), SequenceClassifier(max_iter=3, hidden_size=3, random_state=0)
+    work = 3 * model.fit(X, y).network_.work * sum(map(len, X))
+    assert told == [(0, 3)]
+    monkeypatch.setattr(network_training, "MOMENT", 3 * work - 1)
+    model.fit(X, y)
+    assert told[1:] == [(0, 2), (2, 1)]
+    monkeypatch.setattr(network_training, "MOMENT", work - 1)
+    model.fit(X, y)
+    assert told[3:] == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_members_that_only_wait_for_an_end_lay_out_epochs_at_once(monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
 from fastrnn.losses.loss import Loss
 from fastrnn.packing import gathered
-from fastrnn.programs import BEFORE, Pass
+from fastrnn.programs import BEFORE, MOMENT, Pass
 from fastrnn.sequences import Sequences
 
 KEYS_OF_AN_EPOCH = 2**20
@@ -80,11 +80,12 @@ class Training:
             self._given["streams"] = np.arange(len(problem.sequences)) % problem.n_streams
 
     def alike(self, epoch):
-        """How many epochs from this one on may be laid out at once: those that train and read the same."""
+        """How many epochs from this one on may be laid out at once: of a moment, those that train and read the same."""
         problem = self._problem
         if problem.n_streams or _differ(problem.sequences) or problem.inputs and _differ(problem.inputs):
             return 1
-        n = AT_ONCE // len(problem.sequences)
+        n_steps = sum(int(some.lengths.sum()) for some in (problem.sequences, problem.inputs) if some)
+        n = min(AT_ONCE // len(problem.sequences), MOMENT // (BACK * self._network.work * n_steps))
         return n if epoch >= self._freeze else min(n, self._freeze - epoch)
 
     def lay_out(self, batches, epoch, n_epochs=1, factors=None):
