@@ -1,6 +1,7 @@
 """The CPU that kernels are compiled for: its vector registers, and what LLVM calls its integers."""
 
 import os
+import platform
 import re
 from contextlib import suppress
 
@@ -41,3 +42,5 @@ def second_level():
 VECTOR_BYTES, N_REGISTERS = _registers()
 HAS_FMA = bool(_target_features() & {"fma", "avx512f", "neon", "fp-armv8"})
 """Whether a product and a sum are fused into one operation."""
+
+IS_X86, IS_ARM = (platform.machine().lower() in names for names in (("x86_64", "amd64"), ("aarch64", "arm64")))

@@ -20,6 +20,7 @@ from llvmlite import ir
 
 from fastrnn.kernels.caching import cgutils, njit, numba, types
 from fastrnn.kernels.cpu import INT, INT32
+from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, instruction
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
@@ -168,7 +169,7 @@ def run_once(code, n_calls, frame, together):
 
     Threads share those that can be shared where `together`, another address, is not 0 but that of `sharers`.
     """
-    code, frame = words(code), words(frame)
+    code, frame, mode = words(code), words(frame), flush()
     arguments, data = _room_for_words(frame), _room_for_words(frame)
     for _ in range(n_calls):
         n, size = _collect(arguments, code, frame)
@@ -178,26 +179,30 @@ def run_once(code, n_calls, frame, together):
             kernel, each, n_threads = words(together)[0], words(together)[1], words(together)[2]
             data[0], data[1], data[2], data[3] = _address_of(code), _address_of(frame), _address_of(_after(data, 3)), 0
             if _call_of_five(kernel, each, _address_of(data), n_threads, n_steps, n_tasks) or data[3]:
+                restore(mode)
                 return True
         else:
             for step in range(n_steps):
                 for task in range(n_tasks):
                     arguments[n], arguments[n + 1] = task, step
                     if _call(code[0], arguments, n + 2):
+                        restore(mode)
                         return True
         code = _after(code, size)
+    restore(mode)
     return False
 
 
 @njit(**OPTIONS)
 def share(data, task, step):
     """One task of one call that threads share: the task and the step are its last arguments."""
-    given = words(data)
+    given, mode = words(data), flush()
     code, arguments = words(given[0]), _room_for_words(given)
     n, _ = _collect(arguments, code, words(given[1]))
     arguments[n], arguments[n + 1] = task, step
     if _call(code[0], arguments, n + 2):
         words(given[2])[0] = 1
+    restore(mode)
 
 
 @njit(**OPTIONS)
