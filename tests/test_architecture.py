@@ -22,6 +22,7 @@ RANKS = [
     ["kernels.compiling", "kernels.registers"],
     ["kernels.caching"],
     ["kernels.vectors", "wording"],
+    ["kernels.subnormals"],
     ["kernels.tiles", "kernels.activations", "kernels.program", "kernels.rows", "tables"],
     ["kernels.steps", "kernels.softmax", "kernels.packing", "columns", "lists", "tokens"],
     [

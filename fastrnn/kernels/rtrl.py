@@ -32,6 +32,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import SIGMOID, TANH, activate, slope
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, load_wide, padded, store, store_some, zeros_aligned
 
 WIDTH = 4
@@ -177,11 +178,13 @@ def _add_immediate(s, d, inputs, start):
 def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
     """The state after one step, x (I,), and its derivatives by theta."""
     d_a, d_b, carry = advance(new, old, x, theta, starts, n_gates, nonlinearity)
-    _product(s_new, _jacobian(d_b, carry, theta, starts[1]), s_old)
-    one = np.ones(1, old.dtype)
+    jacobian, one = _jacobian(d_b, carry, theta, starts[1]), np.ones(1, old.dtype)
+    mode = flush()
+    _product(s_new, jacobian, s_old)
     for d, inputs, weight, bias in ((d_a, x, starts[0], starts[2]), (d_b, old[0], starts[1], starts[3])):
         _add_immediate(s_new, d, inputs, weight)
         _add_immediate(s_new, d, one, bias)
+    restore(mode)
 
 
 @njit(**OPTIONS)

@@ -27,6 +27,7 @@ import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.rtrl import d_dense
+from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
 
 
@@ -137,12 +138,14 @@ def step(new, s_new, old, s_old, x, theta, starts, n_gates):
     """The state after one step, x (I,), and its derivatives by theta."""
     d_a, carry = advance(new, old, x, theta, starts, n_gates)
     one, of_x = np.ones((1, 1), x.dtype), x.reshape(-1, 1)
+    mode = flush()
     _follow(s_new, s_old, d_a, carry, of_x, starts[0], 0, n_gates)
     if old.shape[0] == 2:
         _follow(s_new, s_old, d_a, carry, old[1:2], starts[1], 1, 2)
         _follow(s_new, s_old, d_a, carry, one, starts[2], 1, 2)
     else:
         _follow(s_new, s_old, d_a, carry, one, starts[1], 0, n_gates)
+    restore(mode)
 
 
 @njit(**OPTIONS)
