@@ -22,6 +22,7 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 import numpy as np
 
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS
 
 WIDE = 200.0
@@ -186,7 +187,7 @@ def filtered(out, alpha, scores, parts, factors, shifts, scratch, n):
 @njit(**OPTIONS)
 def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, lengths, weights, alpha, emitted, room):
     """out (S, K) = weight times each label's probability at each step, and log_z (B,); adds to counts."""
-    K = out.shape[1]
+    K, mode = out.shape[1], flush()
     pairs, near, totals = room[:K], room[K], room[K + 1]
     pairs[:] = 0.0  # what moves are expected beside their factors
     for b in range(firsts.size):
@@ -206,6 +207,7 @@ def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, 
     for i in range(K):
         for j in range(K):
             counts[i, j] += pairs[i, j] * factors[i, j]
+    restore(mode)
 
 
 @njit(**OPTIONS)

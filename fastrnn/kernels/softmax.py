@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import exp
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS, at, lane_max, lane_sum, lanes, load, load_some, maximum, store_some, zeros
 
 
@@ -39,7 +40,7 @@ def _largest(x, K):
 @njit(**OPTIONS)
 def softmax_rows(p, outputs, sizes):
     """p (n, K) = softmax of each row of outputs (n, >= K), of each group of columns; sizes are theirs."""
-    n, K = p.shape
+    (n, K), mode = p.shape, flush()
     for row in range(n):
         for k in range(K):
             p[row, k] = outputs[row, k]
@@ -47,6 +48,7 @@ def softmax_rows(p, outputs, sizes):
         for size in sizes:
             softmax(at(p, first), at(p, first), int(size))
             first += int(size)
+    restore(mode)
 
 
 @njit(**OPTIONS)
@@ -65,7 +67,9 @@ def spread_log_softmax(out, picked, p, outputs):
 @njit(**OPTIONS)
 def logistic_rows(p, outputs, is_of_two):
     """p (n, K) = the logistic function of each row of outputs (n, >= K); or (n, 2), of minus the first, and of it."""
+    mode = flush()
     for row in range(p.shape[0]):
         for k in range(p.shape[1]):
             x = np.float64(outputs[row, 0 if is_of_two else k])
             p[row, k] = 1.0 / (1.0 + np.exp(x if is_of_two and k == 0 else -x))
+    restore(mode)
