@@ -12,8 +12,8 @@ BUCKET = 8
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
-EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
-"""Of max_iter="auto": epochs at least, of tokens a third; updates at least, unless they read more steps than these."""
+STEPS = 2**28
+"""Of max_iter="auto": as many as are read, at most, for the sake of more updates."""
 
 
 def draw_batches(lengths, batch_size, shuffle, rng):
@@ -51,7 +51,6 @@ def learning_rate_factor(schedule, step, n_steps):
     return 1.0
 
 
-def epochs_for(lengths, batch_size, are_numbers):
-    """What max_iter="auto" is for sequences of these lengths."""
-    least, batches = EPOCHS if are_numbers else EPOCHS // 3, ceil(len(lengths) / batch_size)
-    return max(least, min(ceil(UPDATES / batches), STEPS // int(lengths.sum())))
+def epochs_for(lengths, batch_size, least, updates):
+    """What max_iter="auto" is for sequences of these lengths: epochs at least, and updates if they can be had."""
+    return max(least, min(ceil(updates / ceil(len(lengths) / batch_size)), STEPS // int(lengths.sum())))

@@ -26,13 +26,18 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
+    recurrent_dropout : float or "auto", default="auto"
+        The fraction of units whose old state the recurrent weights do not see during training. "auto" is 0.3 for
+        numbers, and 0 for tokens and where `cell`, `proj_size` or `missing` do not go with it.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"
         uses it if X comes from a `Tokenizer` and each step has one label, unless `class_weight` or a weight for each
         step is given.
-    max_iter : int, default=30
-        Number of epochs. An epoch reads all training data once.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 1,000 batches (for
+        lbfgs at most 1,000 iterations). It takes fewer if they would read more than 2**28 steps, but at least 30
+        epochs. With "auto", `fit` warns if little was learned.
     class_weight : dict, "balanced" or None, default=None
         The weights of classes, which count for the steps with these labels. It cannot be used with `crf`.
 
@@ -94,17 +99,18 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     readout = None
     """A row of outputs for each step."""
 
+    _budget = 30, 30, 1000
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="lstm", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
-        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, embedding_dim="auto",
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout="auto", embedding_dim="auto",
         embeddings=None, freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, crf="auto",
         normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None,
-        freeze=0, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
-        verbose=False, callbacks=None):  # fmt: skip
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
+        init_from=None, freeze=0, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
@@ -156,6 +162,14 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        UserWarning
+            If X holds integers that look like tokens, but `embedding_dim` says that they are numbers.
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups, static, static_val)
 

@@ -83,5 +83,5 @@ def test_schedules():
 )  # fmt: skip
 def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_numbers, of_tokens):
     """60 at least, of tokens 20; else 2,000 updates, unless they read more steps than fit into some minutes."""
-    assert epochs_for(np.full(n, length), batch_size, True) == of_numbers
-    assert epochs_for(np.full(n, length), batch_size, False) == of_tokens
+    assert epochs_for(np.full(n, length), batch_size, 60, 2000) == of_numbers
+    assert epochs_for(np.full(n, length), batch_size, 20, 2000) == of_tokens

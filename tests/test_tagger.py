@@ -145,7 +145,7 @@ def test_containers_of_x_and_y_are_alike():
 
 # --------------------------------------------------------------------- the loss, and weights
 
-ONE_STEP = {"max_iter": 1, "batch_size": 100, "learning_rate_init": 1e-9, "dtype": "float64"}
+ONE_STEP = {"max_iter": 1, "batch_size": 100, "learning_rate_init": 1e-9, "dtype": "float64", "recurrent_dropout": 0.0}
 
 
 def log_likelihood(tagger, X, y):

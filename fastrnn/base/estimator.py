@@ -95,6 +95,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
     zoneout, recurrent_dropout, proj_size = 0.0, 0.0, 0
     """Those without these parameters start anew."""
+    _budget = 60, 20, 2000
+    """Of max_iter="auto": epochs at least for numbers, and for tokens; and updates at least."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -205,7 +207,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
             table.changed()
-        draws = self._drop_rate() or self.zoneout or self.recurrent_dropout
+        draws = self._drop_rate() or any(self._noise())
         self._dropout_seed = int(rng.randint(2**31)) if draws else 0
 
     def _start_at_shares(self, problem):
@@ -270,8 +272,12 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         """That of the encoder, and of a decoder."""
         if self.proj_size:
             return projection.LSTMProjectedCell(self.hidden_size, self.proj_size)
-        cell, rates = make_cell(self.cell, self.nonlinearity), (self.zoneout, self.recurrent_dropout)
+        cell, rates = make_cell(self.cell, self.nonlinearity), self._noise()
         return noise.noisy(cell, *rates) if any(rates) else cell
+
+    def _noise(self):
+        """Of the recurrence: the rates of zoneout and of dropout."""
+        return self.zoneout, self._shape.get("recurrent_dropout", 0.0)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""
@@ -296,7 +302,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
         if own["max_iter"] == "auto":
             size = len(lengths) if self.solver == "lbfgs" else self.batch_size
-            own["max_iter"] = epochs_for(lengths, size, self._reads_numbers())
+            of_numbers, of_tokens, updates = self._budget
+            own["max_iter"] = epochs_for(lengths, size, of_numbers if self._reads_numbers() else of_tokens, updates)
         return Settings(n_sequences=len(lengths), **own)
 
     def _train(self, problem, run, beside, *given):

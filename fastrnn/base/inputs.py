@@ -40,8 +40,10 @@ PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
 SHARE = Interval(Real, 0, 1, closed="neither")
-NOISE = "zoneout", "recurrent_dropout"
-"""Parameters of noise in the recurrence."""
+NOISE, NOISY = ("zoneout", "recurrent_dropout"), ("rnn", "lstm", "gru")
+"""Parameters of noise in the recurrence, and the cells that have it."""
+RECURRENT = 0.3
+"""What recurrent_dropout="auto" is for numbers."""
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
@@ -55,7 +57,7 @@ SHARED_CONSTRAINTS = {
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     **dict.fromkeys(("momentum", "label_smoothing", "scheduled_sampling"), [FRACTION]), "dropout": [FRACTION, AUTO],
-    **dict.fromkeys(NOISE, [FRACTION]),
+    "zoneout": [FRACTION], "recurrent_dropout": [FRACTION, AUTO],
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({*CELLS})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -135,6 +137,8 @@ class InputChecks(Categorical):
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
+        can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
+        auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
         return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
                 for name, value in shape.items()}  # fmt: skip
 
@@ -393,7 +397,7 @@ class InputChecks(Categorical):
         """What is asked of the cell, of which all is kept for life, must go together."""
         if self.proj_size:
             self._check_projection()
-        if self.zoneout or self.recurrent_dropout:
+        if any(self._noise_asked()):
             self._check_noise()
         if getattr(self, "missing", None) == "decay":
             self._check_decay()
@@ -405,14 +409,19 @@ class InputChecks(Categorical):
         if self.proj_size >= self.hidden_size:
             found = f"proj_size must be smaller than hidden_size={self.hidden_size}"
             raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
-        for name in (*NOISE, "missing"):
-            if (value := getattr(self, name, None)) == "decay" or name in NOISE and value:
-                raise ValueError(f"proj_size={self.proj_size} does not go with {name}={value!r}: leave one out")
+        asked = dict(zip(NOISE, self._noise_asked(), strict=True), missing=getattr(self, "missing", "") == "decay")
+        for name in (name for name, is_asked in asked.items() if is_asked):
+            found = f"{name}={getattr(self, name)!r}"
+            raise ValueError(f"proj_size={self.proj_size} does not go with {found}: leave one out")
+
+    def _noise_asked(self):
+        """The rates of `NOISE`, where "auto" asks for none."""
+        return [0.0 if rate == "auto" else rate for rate in (self.zoneout, self.recurrent_dropout)]
 
     def _check_noise(self):
         """Noise in the recurrence is for the plain cells, whose states do not fade."""
-        found = " and ".join(f"{name}={getattr(self, name)}" for name in NOISE if getattr(self, name))
-        if self.cell not in ("rnn", "lstm", "gru"):
+        found = " and ".join(f"{name}={r}" for name, r in zip(NOISE, self._noise_asked(), strict=True) if r)
+        if self.cell not in NOISY:
             raise ValueError(f"{found} is for cell='rnn', 'lstm' and 'gru', but cell={self.cell!r}: set one of these")
         if getattr(self, "missing", None) == "decay":
             raise ValueError(f"{found} does not go with missing='decay', whose states fade: set missing='mask'")
