@@ -48,9 +48,10 @@ class SequenceClassifier(
         The fraction of units whose state stays as it was from one step to the next during training, drawn for each step
         (Krueger et al. 2017). When predicting, new states are mixed with the old ones by this fraction. For cell="rnn",
         "lstm" and "gru".
-    recurrent_dropout : float, default=0.0
+    recurrent_dropout : float or "auto", default="auto"
         The fraction of units whose old state the recurrent weights do not see during training, drawn once for each
-        sequence and epoch (Gal and Ghahramani 2016). For the same cells.
+        sequence and epoch (Gal and Ghahramani 2016). For the same cells. "auto" is 0.2 for numbers, and 0 for tokens,
+        for other cells, and with `proj_size` or missing="decay".
     readout : {"last", "mean", "max", "concat", "attention"} or "auto", default="auto"
         What the output layer reads of the states. "last" is the state after the last step, and for the reverse
         direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
@@ -112,16 +113,19 @@ class SequenceClassifier(
         The momentum of solver="sgd". Other solvers do not use it.
     nesterovs_momentum : bool, default=True
         Whether solver="sgd" uses Nesterov's momentum. Other solvers do not use it.
-    alpha : float, default=0.0
+    alpha : float or "auto", default="auto"
         The strength of weight decay (L2 penalty) on weight matrices. Biases and vectors of tokens are not decayed. For
         n sequences, the loss gets the penalty alpha / (2 n) times the sum of squared weights. For solver="adamw" it is
-        the rate of decoupled weight decay.
+        the rate of decoupled weight decay (Loshchilov and Hutter 2019), which is multiplied by the learning rate.
+        "auto" is 0.1, decoupled, for more than 50 different tokens with solver="adam" or "adamw", unless `freeze` is
+        given. Otherwise it is 0.
     batch_size : int, default=32
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
-        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 2,000 batches (for
-        lbfgs at most 2,000 iterations). It takes fewer if they would read more than 2**28 steps, which takes about five
-        minutes, but at least 60 epochs, or 20 for tokens. With "auto", `fit` warns if little was learned.
+        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 3,000 batches, or
+        2,000 for tokens (for lbfgs at most as many iterations). It takes fewer if they would read more than 2**28
+        steps, which takes about five minutes, but at least 60 epochs, or 20 for tokens. With "auto", `fit` warns if
+        little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
@@ -265,14 +269,15 @@ class SequenceClassifier(
     """
 
     _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
+    _budget = (60, 3000), (20, 2000)
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
-        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto",
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout="auto", readout="auto",
         embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
         character_hidden_size=32, normalize_X=True, missing="error", time_column=None, categorical_features=None,
         solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        alpha="auto", batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
         class_weight=None, init_from=None, freeze=0, label_smoothing=0.0, averaging=0, warm_start=False,
         dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip

@@ -35,6 +35,8 @@ class SequenceRegressor(  # numpydoc ignore=PR01
     ----------
     bidirectional : bool, default=False
         Whether a second set of weights reads each sequence backwards. `stream` needs False.
+    recurrent_dropout : float or "auto", default=0.0
+        The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     return_sequences : bool, default=False
         Whether to predict at each step. Each sequence in y then has a number or vector for each step of X, and
         `readout` is not used.
@@ -46,6 +48,10 @@ class SequenceRegressor(  # numpydoc ignore=PR01
         The quantile that loss="quantile" predicts, between 0 and 1.
     normalize_y : bool, default=True
         Whether targets are standardised for training. Predictions are always in the unit of y.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches.
 
     Attributes
     ----------

@@ -26,14 +26,13 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
-    recurrent_dropout : float or "auto", default="auto"
-        The fraction of units whose old state the recurrent weights do not see during training. "auto" is 0.3 for
-        numbers, and 0 for tokens and where `cell`, `proj_size` or `missing` do not go with it.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"
         uses it if X comes from a `Tokenizer` and each step has one label, unless `class_weight` or a weight for each
         step is given.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
         Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 1,000 batches (for
         lbfgs at most 1,000 iterations). It takes fewer if they would read more than 2**28 steps, but at least 30
@@ -99,7 +98,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     readout = None
     """A row of outputs for each step."""
 
-    _budget = 30, 30, 1000
+    _budget = (30, 1000), (30, 1000)
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="lstm", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,

@@ -42,6 +42,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
+    recurrent_dropout : float or "auto", default=0.0
+        The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     decoding : {"greedy", "beam"}, default="greedy"
         How `predict` and `score` find labels. "greedy" takes the most probable path: at each step the most probable
         label or the blank. "beam" searches for the labels whose paths are together the most probable ones (Hannun et
@@ -49,6 +51,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     beam_width : int, default=10
         For "beam": how many beginnings of label sequences are kept at each step. With as many as there can be, the
         search is exact. Its time grows with the square of the width.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=60
         Number of epochs. An epoch reads all training data once. A network first learns to say nothing but blanks, and
         then labels: give it enough epochs to get over this.

@@ -16,7 +16,7 @@ from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.categories import numbers_of
 from fastrnn.base.files import from_files, refuse_files
-from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
+from fastrnn.base.inputs import DECAY, DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
 from fastrnn.base.starting import check_alike, sources_of, take_over
 from fastrnn.base.static import Informed
@@ -95,8 +95,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
     zoneout, recurrent_dropout, proj_size = 0.0, 0.0, 0
     """Those without these parameters start anew."""
-    _budget = 60, 20, 2000
-    """Of max_iter="auto": epochs at least for numbers, and for tokens; and updates at least."""
+    _budget = (60, 2000), (20, 2000)
+    """Of max_iter="auto", for numbers, and for tokens: epochs at least, and updates."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -291,19 +291,23 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _reads_numbers(self):
         return self._shape.get("embedding_dim") is None
 
+    def _n_tokens(self):
+        return 0 if self._reads_numbers() else self._sizes["inputs"]
+
     def _drop_rate(self):
-        n_tokens = 0 if self._reads_numbers() else self._sizes["inputs"]
-        return self.dropout if self.dropout != "auto" else DROPPED[bisect_left(FEW, n_tokens)]
+        return self.dropout if self.dropout != "auto" else DROPPED[bisect_left(FEW, self._n_tokens())]
 
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
     def _settings(self, lengths):
         own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
+        if own["alpha"] == "auto":
+            decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > FEW[0]
+            own |= {"solver": "adamw", "alpha": DECAY} if decays else {"alpha": 0.0}
         if own["max_iter"] == "auto":
             size = len(lengths) if self.solver == "lbfgs" else self.batch_size
-            of_numbers, of_tokens, updates = self._budget
-            own["max_iter"] = epochs_for(lengths, size, of_numbers if self._reads_numbers() else of_tokens, updates)
+            own["max_iter"] = epochs_for(lengths, size, *self._budget[not self._reads_numbers()])
         return Settings(n_sequences=len(lengths), **own)
 
     def _train(self, problem, run, beside, *given):

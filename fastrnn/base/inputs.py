@@ -36,13 +36,15 @@ EMBEDDING, CHARACTERS = 64, 32
 """What "auto" is, for text: the lengths of a token's and a character's vector."""
 FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
 """Dropout, for up to so many different tokens, up to so many, and more."""
+DECAY = 0.1
+"""What alpha="auto" is for more than the fewest of `FEW` different tokens, apart from the gradient."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
 SHARE = Interval(Real, 0, 1, closed="neither")
 NOISE, NOISY = ("zoneout", "recurrent_dropout"), ("rnn", "lstm", "gru")
 """Parameters of noise in the recurrence, and the cells that have it."""
-RECURRENT = 0.3
+RECURRENT = 0.2
 """What recurrent_dropout="auto" is for numbers."""
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
@@ -63,7 +65,7 @@ SHARED_CONSTRAINTS = {
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
-    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
+    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE, AUTO],
     "validation_fraction": [SHARE, HasMethods(["split", "get_n_splits"])], "scoring": [str, callable, None],
     "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
@@ -371,8 +373,9 @@ class InputChecks(Categorical):
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
-        if self.freeze and (self.alpha or self.solver == "lbfgs"):
-            why = "alpha, which takes from all weights" if self.alpha else "solver='lbfgs', which has no epochs"
+        decays = self.alpha not in ("auto", 0)
+        if self.freeze and (decays or self.solver == "lbfgs"):
+            why = "alpha, which takes from all weights" if decays else "solver='lbfgs', which has no epochs"
             raise ValueError(f"freeze={self.freeze} does not go with {why}: leave one out")
         if self.averaging and (self.early_stopping or self.tol is not None or self.solver == "lbfgs"):
             why = "solver='lbfgs', which has no epochs"

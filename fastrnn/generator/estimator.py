@@ -34,6 +34,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     dropout : float, default=0.2
         The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
         the output layer reads.
+    recurrent_dropout : float or "auto", default=0.0
+        The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     embedding_dim : int or None, default=64
         The length of the trained vector of each token. None means that X holds numbers. They are standardised within.
     n_components : int, default=5
@@ -43,6 +45,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
         piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. It is
         for tokens.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=20
         Number of epochs. An epoch reads all training data once.
     shuffle : bool, default=True

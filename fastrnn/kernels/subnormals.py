@@ -1,10 +1,10 @@
 """Numbers below the smallest normal one, 1.2e-38 of float32: zeros, while kernels compute.
 
 An operation with such a number takes some 150 cycles, not one.  Gradients that vanish through time get there, and an
-optimiser's memory of words that do not come, which would never leave again: .9 of the smallest number is rounded to the
-same.  Each thread's CPU has a word that says how it computes floats; kernels set a bit of it, and take it back, as other
-libraries and Python compute on the same thread.  A kernel that streams call in a program, and `predict` does not, has to
-say so itself, so that both have the same bits.
+optimiser's memory of words that do not come, which would never leave again: .9 of the smallest number is rounded to
+the same.  Each thread's CPU has a word that says how it computes floats; kernels set a bit of it, and take it back,
+as other libraries and Python compute on the same thread.  A kernel that streams call in a program, and `predict` does
+not, has to say so itself, so that both have the same bits.
 """
 
 from llvmlite import ir

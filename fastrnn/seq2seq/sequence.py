@@ -28,6 +28,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     dropout : float, default=0.3
         The fraction of numbers that are set to zero during training, in encoder and decoder: in vectors of tokens,
         between layers, and in what the output layer reads.
+    recurrent_dropout : float or "auto", default=0.0
+        The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     embedding_dim : int or None, default=64
         The length of the trained vector of each token of X. None says that X holds numbers.
     target_embedding_dim : int, default=64
@@ -38,6 +40,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     max_length : int or None, default=None
         The largest number of tokens in a predicted target. None takes the length of the longest target in the first
         fit.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=30
         Number of epochs. An epoch reads all training data once.
     scheduled_sampling : float, default=0.0

@@ -33,12 +33,16 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     dropout : float, default=0.3
         The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
         the output layer reads.
+    recurrent_dropout : float or "auto", default=0.0
+        The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     target_embedding_dim : int or None, default=64
         The length of the trained vector of each token of y. None says that y holds numbers, which are standardised for
         training.
     max_length : int or None, default=None
         The largest number of steps in a predicted sequence. None takes the length of the longest target in the first
         fit.
+    alpha : float, default=0.0
+        The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=30
         Number of epochs. An epoch reads all training data once.
     scheduled_sampling : float, default=0.0
