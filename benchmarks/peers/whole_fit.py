@@ -60,6 +60,7 @@ def fastrnn_fit(X, y, seed, hidden=HIDDEN):
         learning_rate="constant",
         learning_rate_init=RATE,
         alpha=0.0,
+        recurrent_dropout=0.0,
         batch_size=BATCH,
         max_iter=EPOCHS,
         n_iter_no_change=EPOCHS,

@@ -26,6 +26,8 @@ from fastrnn.preprocessing import Tokenizer
 FOLDS = 3
 OF_NUMBERS = {
     "defaults": {},
+    "no noise": {"recurrent_dropout": 0.0},
+    "more noise": {"recurrent_dropout": 0.3},
     "60 epochs": {"max_iter": 60},
     "step by step": {"patch_length": 1},
     "constant rate": {"learning_rate": "constant"},
@@ -47,7 +49,8 @@ OF_TEXT = {
     "lstm": {"cell": "lstm"},
     "labels smoothed": {"label_smoothing": 0.1},
     "weights averaged": {"averaging": 5},
-    "decay apart": {"solver": "adamw", "alpha": 0.1},
+    "no decay": {"alpha": 0.0},
+    "more decay": {"solver": "adamw", "alpha": 0.3},
 }
 SETS = {
     "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),
