@@ -116,16 +116,14 @@ class SequenceClassifier(
     alpha : float or "auto", default="auto"
         The strength of weight decay (L2 penalty) on weight matrices. Biases and vectors of tokens are not decayed. For
         n sequences, the loss gets the penalty alpha / (2 n) times the sum of squared weights. For solver="adamw" it is
-        the rate of decoupled weight decay (Loshchilov and Hutter 2019), which is multiplied by the learning rate.
-        "auto" is 0.1, decoupled, for more than 50 different tokens with solver="adam" or "adamw", unless `freeze` is
-        given. Otherwise it is 0.
+        the rate of decoupled weight decay (Loshchilov and Hutter 2019). "auto" is 0.1, decoupled, for more than 50
+        different tokens with solver="adam" or "adamw", unless `freeze` is given. Otherwise it is 0.
     batch_size : int, default=32
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
         Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 3,000 batches, or
-        2,000 for tokens (for lbfgs at most as many iterations). It takes fewer if they would read more than 2**28
-        steps, which takes about five minutes, but at least 60 epochs, or 20 for tokens. With "auto", `fit` warns if
-        little was learned.
+        2,000 for tokens (for lbfgs at most as many iterations). It takes fewer if they would read more than 2**28 steps
+        (about five minutes), but at least 60 epochs, or 20 for tokens. `fit` then warns if little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0

@@ -304,7 +304,7 @@ WITHOUT_TARGETS = "generator", "generator_of_streams", "generator_of_numbers", "
 
 def make_estimator(kind, **options):
     estimator, defaults, _ = KINDS[kind]
-    small = {"hidden_size": 6, "max_iter": 2, "dropout": 0.0, "random_state": 0}
+    small = {"hidden_size": 6, "max_iter": 2, "dropout": 0.0, "recurrent_dropout": 0.0, "random_state": 0}
     return estimator(**{**small, **defaults, **options})
 
 

@@ -129,7 +129,9 @@ def test_two_classes_have_the_logarithmic_loss_of_their_probabilities():
     X, y = labelled(40, n_classes=2)
     for labels in (y, np.array(["a", "b", "c"])[np.arange(40) % 3]):
         # One batch of all and a step too small to matter: the curve holds the loss of the model.
-        clf = small(max_iter=1, batch_size=40, learning_rate_init=1e-9, dtype="float64").fit(X, labels)
+        clf = small(max_iter=1, batch_size=40, learning_rate_init=1e-9, dtype="float64", recurrent_dropout=0.0).fit(
+            X, labels
+        )
         np.testing.assert_allclose(clf.loss_curve_[0], log_loss(labels, clf.predict_proba(X)), rtol=1e-6)
 
 
@@ -141,7 +143,7 @@ def test_sample_weight_zero_leaves_a_sequence_out():
     wrong = y.copy()
     wrong[::2] = (wrong[::2] + 1) % 3
     weights = np.arange(24) % 2 * 3.5
-    options = {"dtype": "float64", "batch_size": 100, "shuffle": False}
+    options = {"dtype": "float64", "batch_size": 100, "shuffle": False, "recurrent_dropout": 0.0}
     weighted = small(**options).fit(X, wrong, sample_weight=weights)
     without = small(**options).fit(X[1::2], wrong[1::2])
     np.testing.assert_allclose(weighted.predict_proba(X), without.predict_proba(X), atol=1e-9)

@@ -57,7 +57,11 @@ MODELS = {
     "two classes": (SequenceClassifier(**SMALL), SIGNS, {}),
     "the other class": (SequenceClassifier(**SMALL), SIGNS, {"target": 0}),
     "classes": (SequenceClassifier(cell="lstm", num_layers=2, **SMALL), KINDS, {"target": 2}),
-    "plain": (SequenceClassifier(cell="rnn", nonlinearity="relu", readout="mean", **SMALL), SIGNS, {}),
+    "plain": (
+        SequenceClassifier(cell="rnn", nonlinearity="relu", readout="mean", recurrent_dropout=0.0, **SMALL),
+        SIGNS,
+        {},
+    ),
     "largest": (SequenceClassifier(readout="max", normalize_X=False, **SMALL), SIGNS, {}),
     "patches": (SequenceClassifier(patch_length=3, **SMALL), SIGNS, {}),
     "number": (SequenceRegressor(**SMALL), [50 * x[-1, 2] for x in X], {}),

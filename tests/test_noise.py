@@ -201,8 +201,8 @@ def test_lbfgs_draws_nothing():
 def test_they_keep_a_small_set_from_being_learned_by_heart():
     X, y = ragged(30), np.arange(30) % 2
     options = {"hidden_size": 32, "max_iter": 60, "random_state": 0}
-    plain = SequenceClassifier(**options).fit(X, y).loss_curve_[-1]
-    for rates in ({"zoneout": 0.5}, {"recurrent_dropout": 0.5}):
+    plain = SequenceClassifier(**options, recurrent_dropout=0.0).fit(X, y).loss_curve_[-1]
+    for rates in ({"zoneout": 0.5, "recurrent_dropout": 0.0}, {"recurrent_dropout": 0.5}):
         assert SequenceClassifier(**options, **rates).fit(X, y).loss_curve_[-1] > 2 * plain
 
 

@@ -531,7 +531,7 @@ def test_lbfgs_calls_callbacks():
 def test_a_fit_takes_them():
     X, y = labelled(300)
     assert SequenceClassifier(hidden_size=2, batch_size=4, random_state=0).fit(X, y).n_iter_ == 60
-    assert SequenceClassifier(hidden_size=2, batch_size=64, random_state=0).fit(X, y).n_iter_ == 400
+    assert SequenceClassifier(hidden_size=2, batch_size=64, random_state=0).fit(X, y).n_iter_ == 600
     assert SequenceClassifier(max_iter=2).fit(X, y).n_iter_ == 2
 
 

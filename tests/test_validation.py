@@ -51,7 +51,7 @@ def has_weights(model):
 @every_case
 def test_the_loss_of_the_training_data_is_the_training_loss(case):
     make, X, y = CASES[case]
-    model = make(**{**SMALL, **SLOW}, dropout=0.0)
+    model = make(**{**SMALL, **SLOW}, dropout=0.0, recurrent_dropout=0.0)
     weights = {"sample_weight": np.linspace(0.5, 3, len(X))} if has_weights(model) else {}
     given = {"sample_weight_val": weights["sample_weight"]} if weights else {}
     if case == "patches":  # training reads them cut at one place, and answers are the mean over several
@@ -190,7 +190,7 @@ def test_files_are_judged_by_what_is_in_memory(tmp_path):
 @pytest.mark.parametrize("scoring", [None, "loss", "balanced_accuracy"])
 def test_a_splitter_holds_out_its_last_split(splitter, groups, scoring):
     *_, (some, held_out) = splitter.split(X, Y, groups)
-    options = {**SMALL, "normalize_X": False, "early_stopping": True, "scoring": scoring}
+    options = {**SMALL, "normalize_X": False, "early_stopping": True, "scoring": scoring, "recurrent_dropout": 0.0}
     found = SequenceClassifier(**options, validation_fraction=splitter).fit(X, Y, groups=groups)
     parts = [[values[k] for k in numbers] for values in (X, Y) for numbers in (some, held_out)]
     expected = SequenceClassifier(**options).fit(parts[0], parts[2], X_val=parts[1], y_val=parts[3])
