@@ -7,12 +7,14 @@ import pytest
 import reference as ref
 from make_noise import CASES, LENGTHS, H, I, draws, load
 from samples import KINDS, assert_same_bits, data_for, labelled, make_estimator, ragged
+from sklearn.base import clone
 
 import fastrnn
 from fastrnn import (
     SequenceClassifier,
     SequenceForecaster,
     SequenceOutlierDetector,
+    SequenceRegressor,
     SequenceTagger,
     SequenceToSequence,
     threads,
@@ -286,3 +288,39 @@ def test_a_forecaster_and_an_outlier_detector():
         assert (SequenceForecaster(horizon=5, context=20, **SMALL, **rates).fit(y).predict() != plain).any()
         detector = SequenceOutlierDetector(method="forecast", **SMALL, **rates).fit(ragged(12))
         assert np.isfinite(detector.score_samples(ragged(12))).all()
+
+
+NUMBERS = {"embedding_dim": None}
+TOKENS = {"embedding_dim": 3}
+
+
+@pytest.mark.parametrize("make", [SequenceClassifier, SequenceTagger])
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [
+        (NUMBERS, 0.2), (NUMBERS | {"cell": "rnn"}, 0.2), (NUMBERS | {"cell": "lstm"}, 0.2), (TOKENS, 0.0),
+        (NUMBERS | {"cell": "mingru"}, 0.0), (NUMBERS | {"cell": "lstm", "proj_size": 2}, 0.0),
+        (NUMBERS | {"cell": "gru", "bidirectional": False, "missing": "decay"}, 0.0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_by_default_numbers_are_read_with_some(make, options, rate, tmp_path):
+    X = ragged(6) if options["embedding_dim"] is None else [np.arange(T) % 3 for T in (3, 5, 2, 4, 3, 4)]
+    y = [np.arange(len(x)) % 2 for x in X] if make is SequenceTagger else np.arange(6) % 2
+    options = {"hidden_size": 4, "max_iter": 2, "random_state": 0} | options
+    model, said = make(**options).fit(X, y), make(**options, recurrent_dropout=rate).fit(X, y)
+    assert_same_bits(model.network_.theta, said.network_.theta)
+    other = make(**options, recurrent_dropout=0.0).fit(X, y)
+    assert (other.loss_curve_ == model.loss_curve_) == (rate == 0)
+    fastrnn.save(model, tmp_path / "model")
+    again = fastrnn.load(tmp_path / "model")
+    assert again._shape["recurrent_dropout"] == rate and clone(again).recurrent_dropout == "auto"
+    assert_same_bits(again.network_.theta, model.network_.theta)
+
+
+def test_a_regressor_has_none():
+    """Its answers are exact numbers."""
+    X, options = ragged(6), {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+    model = SequenceRegressor(**options).fit(X, np.arange(6.0))
+    drops = SequenceRegressor(**options, recurrent_dropout="auto").fit(X, np.arange(6.0))
+    assert model.recurrent_dropout == 0 and model.loss_curve_ != drops.loss_curve_

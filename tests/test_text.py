@@ -221,6 +221,22 @@ def test_dropout_is_by_the_number_of_tokens(n_tokens, rate):
     assert clf._drop_rate() == rate
 
 
+@pytest.mark.parametrize(
+    ("n_tokens", "options", "decay"),
+    [
+        (51, {}, 0.1), (50, {}, 0.0), (51, {"solver": "adamw"}, 0.1), (51, {"solver": "sgd"}, 0.0),
+        (51, {"freeze": 1}, 0.0), (51, {"alpha": 0.0}, 0.0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_weights_decay_where_there_are_many_tokens(n_tokens, options, decay):
+    X, y, same = [[0, n_tokens - 1], [1, 2]], [0, 1], {"embedding_dim": 3, **SMALL}
+    found = SequenceClassifier(**same, **options).fit(X, y)
+    said = {**same, **options, "alpha": decay} | ({"solver": "adamw"} if decay else {})
+    assert_same_bits(found.network_.theta, SequenceClassifier(**said).fit(X, y).network_.theta)
+    assert found.get_params()["solver"] == options.get("solver", "adam")
+
+
 @pytest.mark.parametrize("wrong", [{"level": "auto"}, {"level": "line"}, {"level": "word"}])
 def test_a_file_of_a_tokenizer_has_its_level(wrong):
     tree = Tokenizer(level="char").fit(["Ana", "Bo"])._record()

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 
-from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceRegressor, records, training
+from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceRegressor, SequenceTagger, records, training
 from fastrnn.base import estimator
 from fastrnn.epochs import learning_rate_factor
 from fastrnn.network import training as network_training
@@ -533,6 +533,22 @@ def test_a_fit_takes_them():
     assert SequenceClassifier(hidden_size=2, batch_size=4, random_state=0).fit(X, y).n_iter_ == 60
     assert SequenceClassifier(hidden_size=2, batch_size=64, random_state=0).fit(X, y).n_iter_ == 600
     assert SequenceClassifier(max_iter=2).fit(X, y).n_iter_ == 2
+    tokens = [np.full(3, label) for label in y]
+    same = {"hidden_size": 2, "batch_size": 64, "random_state": 0}
+    assert SequenceClassifier(embedding_dim=2, **same).fit(tokens, y).n_iter_ == 400
+    tags = [np.full(len(x), label) for x, label in zip(X, y, strict=True)]
+    assert SequenceTagger(hidden_size=2, batch_size=4, random_state=0).fit(X, tags).n_iter_ == 30
+    assert SequenceTagger(**same).fit(X, tags).n_iter_ == 200
+    flat = [len(x) for x in X]
+    assert SequenceRegressor(**same).fit(X, flat).n_iter_ == 400
+
+
+def test_a_tagger_that_learns_little_says_so():
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((3, 1)) for _ in range(300)]
+    y = [rng.integers(0, 2, 3) for _ in X]
+    with pytest.warns(ConvergenceWarning, match="little was learned"):
+        SequenceTagger(hidden_size=1, cell="rnn", bidirectional=False, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize("options", [{"loss": "absolute_error"}, {"loss": "quantile", "quantile": 0.95}])
