@@ -20,8 +20,8 @@ from fastrnn import SequenceClassifier
 
 LENGTH, TIMES, SOLVED = 40, 4, 0.95
 N_TRAIN, N_TEST = 2000, 500
-SETTINGS = {"hidden_size": 32, "bidirectional": False, "readout": "last", "dropout": 0.0, "max_iter": 60, "recurrent_dropout": 0.0,
-            "learning_rate_init": 0.01, "n_jobs": 1}  # fmt: skip
+SETTINGS = {"hidden_size": 32, "bidirectional": False, "readout": "last", "dropout": 0.0, "recurrent_dropout": 0.0,
+            "max_iter": 60, "learning_rate_init": 0.01, "n_jobs": 1}  # fmt: skip
 
 
 def sequences(n, shortest, longest, seed):
