@@ -13,7 +13,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 
-from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceRegressor, SequenceTagger, records, training
+from fastrnn import (
+    SequenceClassifier,
+    SequenceEnsemble,
+    SequenceRegressor,
+    SequenceTagger,
+    SequenceToSequence,
+    records,
+    training,
+)
 from fastrnn.base import estimator
 from fastrnn.epochs import learning_rate_factor
 from fastrnn.network import training as network_training
@@ -539,6 +547,7 @@ def test_a_fit_takes_them():
     tags = [np.full(len(x), label) for x, label in zip(X, y, strict=True)]
     assert SequenceTagger(hidden_size=2, batch_size=4, random_state=0).fit(X, tags).n_iter_ == 30
     assert SequenceTagger(**same).fit(X, tags).n_iter_ == 200
+    assert SequenceToSequence(**same).fit(tokens[:60], tokens[:60]).n_iter_ == 2000
     flat = [len(x) for x in X]
     assert SequenceRegressor(**same).fit(X, flat).n_iter_ == 400
 

@@ -42,6 +42,8 @@ class WithDecoder(SequenceEstimator):
 class DecodingEstimator(WithDecoder):
     """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
 
+    _budget = (30, 2000), (30, 2000)
+
     def _check_parameters(self):
         super()._check_parameters()
         if self.scheduled_sampling and self.solver == "lbfgs":

@@ -42,8 +42,9 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         fit.
     alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
-    max_iter : int, default=30
-        Number of epochs. An epoch reads all training data once.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches and at least 30
+        epochs.
     scheduled_sampling : float, default=0.0
         The share of steps, in the last epoch, at which the decoder reads a token of its own in training, not the right
         one (Bengio et al. 2015), in [0, 1). It grows from 0 in the first epoch. The decoder learns to go on after its
@@ -103,10 +104,10 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         embeddings=None, freeze_embeddings=False, target_embedding_dim=64, attention="dot", max_length=None,
         normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0, scheduled_sampling=0.0,
-        averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0,
+        scheduled_sampling=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+        verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
@@ -148,6 +149,12 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 

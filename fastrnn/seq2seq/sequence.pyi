@@ -45,7 +45,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     target_embedding_dim: int
     attention: Literal["dot", "additive"] | None
     learning_rate_init: float
-    max_iter: int
+    max_iter: int | Literal["auto"]
     label_smoothing: float
     scheduled_sampling: float
     averaging: int
@@ -80,7 +80,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         nesterovs_momentum: bool = True,
         alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
-        max_iter: int = 30,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,

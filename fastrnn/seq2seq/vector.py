@@ -43,8 +43,9 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         fit.
     alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
-    max_iter : int, default=30
-        Number of epochs. An epoch reads all training data once.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches and at least 30
+        epochs.
     scheduled_sampling : float, default=0.0
         The share of steps, in the last epoch, at which the decoder reads its own answer in training, as for
         `SequenceToSequence`; of numbers, what it predicts.
@@ -96,7 +97,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
         dropout=0.3, zoneout=0.0, recurrent_dropout=0.0, target_embedding_dim=64, max_length=None, normalize_X=True,
         solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0,
         scheduled_sampling=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
         verbose=False, callbacks=None):  # fmt: skip
@@ -141,6 +142,12 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         refuse_files(X, "its sequences are what SequenceToSequence reads; give VectorToSequence an array")
         return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)

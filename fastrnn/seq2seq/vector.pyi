@@ -33,7 +33,7 @@ class VectorToSequence(DecodingEstimator):
     recurrent_dropout: float | Literal["auto"]
     target_embedding_dim: int | None
     learning_rate_init: float
-    max_iter: int
+    max_iter: int | Literal["auto"]
     label_smoothing: float
     scheduled_sampling: float
     averaging: int
@@ -60,7 +60,7 @@ class VectorToSequence(DecodingEstimator):
         nesterovs_momentum: bool = True,
         alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
-        max_iter: int = 30,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
