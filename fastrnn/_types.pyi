@@ -101,7 +101,7 @@ class Estimator(Parameters):
     learning_rate: Schedule
     momentum: float
     nesterovs_momentum: bool
-    alpha: float
+    alpha: float | Literal["auto"]
     batch_size: int
     shuffle: bool
     clip_norm: float | None

@@ -37,7 +37,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     readout: Readout
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
@@ -73,7 +73,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = "auto",
         readout: Readout = "auto",
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,
@@ -89,7 +89,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,

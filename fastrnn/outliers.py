@@ -50,7 +50,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         twice as many numbers. Keep it small: what goes through a wide one comes out right, odd or not.
     recurrent_dropout : float or "auto", default=0.0
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     early_stopping : bool, default=True
         Whether to hold out `validation_fraction` of the sequences and score them after each epoch. A network that knows

@@ -48,7 +48,7 @@ class SequenceRegressor(  # numpydoc ignore=PR01
         The quantile that loss="quantile" predicts, between 0 and 1.
     normalize_y : bool, default=True
         Whether targets are standardised for training. Predictions are always in the unit of y.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
         Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches.

@@ -31,7 +31,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"
         uses it if X comes from a `Tokenizer` and each step has one label, unless `class_weight` or a weight for each
         step is given.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
         Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 1,000 batches (for

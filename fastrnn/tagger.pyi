@@ -34,7 +34,7 @@ class SequenceTagger(Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
@@ -50,7 +50,7 @@ class SequenceTagger(Extractor, Informed):
     categories_: list[Labels]
     is_categorical_: Vector[np.bool_]
     learning_rate_init: float
-    max_iter: int
+    max_iter: int | Literal["auto"]
     bptt_steps: int | None
     class_weight: ClassWeight
     classes_: Labels
@@ -69,7 +69,7 @@ class SequenceTagger(Extractor, Informed):
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = "auto",
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
@@ -85,9 +85,9 @@ class SequenceTagger(Extractor, Informed):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
-        max_iter: int = 30,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,

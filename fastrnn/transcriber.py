@@ -51,7 +51,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     beam_width : int, default=10
         For "beam": how many beginnings of label sequences are kept at each step. With as many as there can be, the
         search is exact. Its time grows with the square of the width.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=60
         Number of epochs. An epoch reads all training data once. A network first learns to say nothing but blanks, and

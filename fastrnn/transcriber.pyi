@@ -38,7 +38,7 @@ class SequenceTranscriber(Extractor, Streaming):
     bidirectional: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
@@ -72,7 +72,7 @@ class SequenceTranscriber(Extractor, Streaming):
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
@@ -89,7 +89,7 @@ class SequenceTranscriber(Extractor, Streaming):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int = 60,
         shuffle: bool = True,

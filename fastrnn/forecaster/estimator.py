@@ -102,7 +102,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     learning_rate_init : float or "auto", default="auto"
         The learning rate at the start. "auto" is 1e-3, or 3e-3 if there are more than 65,536 steps to learn from.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     batch_size : int, default=32
         Number of stretches in a batch. A stretch has up to `context` steps.

@@ -58,7 +58,7 @@ class SequenceForecaster(Estimator):
     missing: Literal["error", "interpolate"]
     dropout: float
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     learning_rate_init: float | Literal["auto"]
     max_iter: int
     horizon_: int
@@ -96,13 +96,13 @@ class SequenceForecaster(Estimator):
         bias: bool = True,
         dropout: float = 0.0,
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         solver: Solver = "adam",
         learning_rate_init: float | Literal["auto"] = "auto",
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int = 20,
         shuffle: bool = True,

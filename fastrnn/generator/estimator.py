@@ -45,7 +45,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
         piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. It is
         for tokens.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=20
         Number of epochs. An epoch reads all training data once.

@@ -30,7 +30,7 @@ class SequenceGenerator(Extractor, Streaming):
     bidirectional: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     embedding_dim: int | None
     n_components: int
     embeddings: ArrayLike | None
@@ -55,7 +55,7 @@ class SequenceGenerator(Extractor, Streaming):
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.2,
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         embedding_dim: int | None = 64,
         n_components: int = 5,
         embeddings: ArrayLike | None = None,
@@ -66,7 +66,7 @@ class SequenceGenerator(Extractor, Streaming):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int = 20,
         shuffle: bool = True,

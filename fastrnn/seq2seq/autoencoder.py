@@ -77,7 +77,7 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         Whether the encoder reads each sequence backwards, too. The decoder has one direction.
     recurrent_dropout : float or "auto", default=0.0
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
         Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches.

@@ -31,7 +31,7 @@ class Reproducing(WithDecoder):
     freeze_embeddings: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     min_length_: int
@@ -52,14 +52,14 @@ class SequenceAutoencoder(Extractor, Reproducing):
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         normalize_X: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,

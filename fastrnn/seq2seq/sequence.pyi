@@ -38,7 +38,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     bidirectional: bool
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     embedding_dim: int | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
@@ -62,7 +62,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.3,
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         embedding_dim: int | None = 64,
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
@@ -78,7 +78,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int = 30,
         shuffle: bool = True,

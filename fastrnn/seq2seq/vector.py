@@ -41,7 +41,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     max_length : int or None, default=None
         The largest number of steps in a predicted sequence. None takes the length of the longest target in the first
         fit.
-    alpha : float, default=0.0
+    alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int, default=30
         Number of epochs. An epoch reads all training data once.

@@ -30,7 +30,7 @@ class VectorToSequence(DecodingEstimator):
     bptt_steps: None
     dropout: float | Literal["auto"]
     zoneout: float
-    recurrent_dropout: float
+    recurrent_dropout: float | Literal["auto"]
     target_embedding_dim: int | None
     learning_rate_init: float
     max_iter: int
@@ -49,7 +49,7 @@ class VectorToSequence(DecodingEstimator):
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.3,
         zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float | Literal["auto"] = 0.0,
         target_embedding_dim: int | None = 64,
         max_length: int | None = None,
         normalize_X: bool = True,
@@ -58,7 +58,7 @@ class VectorToSequence(DecodingEstimator):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float = 0.0,
+        alpha: float | Literal["auto"] = 0.0,
         batch_size: int = 32,
         max_iter: int = 30,
         shuffle: bool = True,
