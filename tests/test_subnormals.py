@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastrnn import SequenceClassifier, threads
+from fastrnn import SequenceClassifier, SequenceRegressor, threads
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS
@@ -94,3 +94,17 @@ def test_derivatives_by_weights_of_a_feature_that_came_once(cell):
     found = learner._derivatives[0]
     assert not np.any((found != 0) & (np.abs(found) < np.finfo(found.dtype).tiny))
     assert_kept_by_others()
+
+
+@pytest.mark.parametrize("dtype", TINY)
+@pytest.mark.parametrize("missing", ["error", "mask"])
+@pytest.mark.parametrize("unit", [1e-306, 1e-310])
+def test_units_may_be_as_small(dtype, missing, unit):
+    """What streams say in a program of numbers in such units, and `predict` outside of one."""
+    X = [unit * x for x in np.random.RandomState(0).standard_normal((6, 5, 2))]
+    options = {"hidden_size": 4, "max_iter": 2, "random_state": 0, "dtype": dtype, "missing": missing}
+    model = SequenceRegressor(**options).fit(X, [x[-1, 0] for x in X])
+    stream = model.stream()
+    for x, answer in zip(X, model.predict(X), strict=True):
+        stream.reset()
+        assert [stream.step(step) for step in x][-1] == answer != 0

@@ -235,6 +235,10 @@ def test_weights_decay_where_there_are_many_tokens(n_tokens, options, decay):
     said = {**same, **options, "alpha": decay} | ({"solver": "adamw"} if decay else {})
     assert_same_bits(found.network_.theta, SequenceClassifier(**said).fit(X, y).network_.theta)
     assert found.get_params()["solver"] == options.get("solver", "adam")
+    parts = SequenceClassifier(**same, **options), SequenceClassifier(**said)
+    for _ in range(2):
+        thetas = [part.partial_fit(X, y, classes=[0, 1]).network_.theta for part in parts]
+        assert_same_bits(*thetas)
 
 
 @pytest.mark.parametrize("wrong", [{"level": "auto"}, {"level": "line"}, {"level": "word"}])

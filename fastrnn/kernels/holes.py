@@ -9,6 +9,7 @@ import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.rows import BAD_INPUT, refuse
+from fastrnn.kernels.subnormals import heed, restore
 from fastrnn.kernels.vectors import OPTIONS
 
 BAD_TIME = 3
@@ -81,7 +82,7 @@ def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, has
     Of the step before there is what was read, seen (n, .), and when it was, times (n,).  Raises likewise, and with
     BAD_TIME if times go back or are not finite.
     """
-    status[0] = 0
+    status[0], mode = 0, heed()
     for q in range(times.size):
         gap = 1.0 if count[0] else 0.0
         if clock >= 0:
@@ -90,6 +91,7 @@ def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, has
             if not gap >= 0:
                 status[0] = BAD_TIME
         fill_row(x, q, seen, q, given, clock, gap, mean, scale, n_carried, flagged, has_ages)
+    restore(mode)
     if status[0]:
         raise ValueError
     refuse(x, status, BAD_INPUT)

@@ -7,6 +7,7 @@ not depend on its neighbours.
 import numpy as np
 
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.subnormals import heed, restore
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store_some
 
 BAD_INPUT, OVERFLOW = 1, 2
@@ -87,9 +88,11 @@ def repeat_row(out, row):
 @njit(**OPTIONS)
 def scale_rows(out, x, scale, offset):
     """out (n, K) = x (n, >= K) times scale, plus offset, both (K,), in float64."""
+    mode = heed()
     for row in range(out.shape[0]):
         for k in range(out.shape[1]):
             out[row, k] = x[row, k] * scale[k] + offset[k]
+    restore(mode)
 
 
 @njit(**OPTIONS)
@@ -108,8 +111,9 @@ def take_step(x, given, mean, scale, count, status):
 
     Raises if that is not finite in x's precision, BAD_INPUT in status (1,), and counts no step.
     """
-    status[0] = 0
+    status[0], mode = 0, heed()
     standardise(x, given, mean, scale)
+    restore(mode)
     refuse(x, status, BAD_INPUT)
     count[0] += 1
 

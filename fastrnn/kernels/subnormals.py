@@ -4,7 +4,8 @@ An operation with such a number takes some 150 cycles, not one.  Gradients that 
 optimiser's memory of words that do not come, which would never leave again: .9 of the smallest number is rounded to
 the same.  Each thread's CPU has a word that says how it computes floats; kernels set a bit of it, and take it back,
 as other libraries and Python compute on the same thread.  A kernel that streams call in a program, and `predict` does
-not, has to say so itself, so that both have the same bits.
+not, has to say so itself, so that both have the same bits; what is in units of users, which may be as small as they
+like, is computed with such numbers everywhere.
 """
 
 from llvmlite import ir
@@ -49,4 +50,12 @@ def flush():
     """Take subnormal numbers as zeros in this thread from now on; returns what `restore` takes."""
     mode = _mode()
     restore(mode | FLUSHES)
+    return mode
+
+
+@njit(**OPTIONS)
+def heed():
+    """Take subnormal numbers as what they are in this thread from now on; returns what `restore` takes."""
+    mode = _mode()
+    restore(mode & ~FLUSHES)
     return mode
