@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastrnn import SequenceClassifier, SequenceRegressor, threads
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, threads
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.subnormals import flush, restore
 from fastrnn.kernels.vectors import OPTIONS
@@ -108,3 +108,12 @@ def test_units_may_be_as_small(dtype, missing, unit):
     for x, answer in zip(X, model.predict(X), strict=True):
         stream.reset()
         assert [stream.step(step) for step in x][-1] == answer != 0
+
+
+def test_a_step_that_is_to_come_may_be_as_small():
+    X = list(np.random.RandomState(0).standard_normal((6, 5, 2)))
+    options = {"embedding_dim": None, "stateful": False, "hidden_size": 4, "max_iter": 2, "random_state": 0}
+    small, large = (SequenceGenerator(**options).fit([unit * x for x in X]).stream() for unit in (1e-310, 1.0))
+    # Means and deviations of five pairs.
+    answers = small.step(1e-310 * X[0][0])[5:25] / 1e-310, large.step(X[0][0])[5:25]
+    np.testing.assert_allclose(*answers, rtol=1e-6)

@@ -17,6 +17,7 @@ from fastrnn.kernels.activations import exp, log, tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.losses import LEAST_SCALE, OF_NORMAL, of_labels, softplus
 from fastrnn.kernels.softmax import softmax
+from fastrnn.kernels.subnormals import heed, restore
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store_some
 
 LARGEST_CORRELATION = 0.999
@@ -112,7 +113,7 @@ def mixture_rows(said, outputs, shape, mean, scale):
     K, N and whether a pair is correlated; mean and scale (N,) are the numbers'.
     """
     K, N, is_pair = int(shape[0]), int(shape[1]), shape[2] > 0
-    P, of_numbers = said.shape[1], K * (1 + 2 * N + is_pair)
+    P, of_numbers, mode = said.shape[1], K * (1 + 2 * N + is_pair), heed()
     for row in range(said.shape[0]):
         for k in range(P):
             said[row, k] = outputs[row, k]
@@ -128,3 +129,4 @@ def mixture_rows(said, outputs, shape, mean, scale):
             said[row, k] = LARGEST_CORRELATION * np.tanh(said[row, k])
         for k in range(of_numbers, P):
             said[row, k] = 1.0 / (1.0 + np.exp(-said[row, k]))
+    restore(mode)
