@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastrnn.epochs import draw_batches, learning_rate_factor
 from fastrnn.kernels.caching import Later
-from fastrnn.optimizers import Optimizer, Sweeps
+from fastrnn.optimizers import RULES, Optimizer, Sweeps
 from fastrnn.wording import check_count
 
 progress = Later("fastrnn.progress")
@@ -234,7 +234,7 @@ class Trainer:
         # The generator's copy: should training on fail, this one is as it was.
         other = Trainer(self.network, settings, deepcopy(self.rng))
         other.history, other.plateau_factor = deepcopy(self.history), self.plateau_factor
-        if settings.solver == self.settings.solver:
+        if RULES.get(settings.solver) == RULES.get(self.settings.solver):  # adamw remembers what adam does
             vars(other.optimizer).update(deepcopy(self.memory()["optimizer"]))
         return other
 

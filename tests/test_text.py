@@ -239,6 +239,9 @@ def test_weights_decay_where_there_are_many_tokens(n_tokens, options, decay):
     for _ in range(2):
         thetas = [part.partial_fit(X, y, classes=[0, 1]).network_.theta for part in parts]
         assert_same_bits(*thetas)
+    # The optimiser's memory is the same with decay and without.
+    parts[0].set_params(alpha=0.0).partial_fit(X, y)
+    assert parts[0]._trainer.optimizer.n_steps == 3
 
 
 @pytest.mark.parametrize("wrong", [{"level": "auto"}, {"level": "line"}, {"level": "word"}])
