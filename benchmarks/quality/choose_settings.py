@@ -36,7 +36,12 @@ GRIDS = {
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
     "GunPoint": {"readout": ["last", "mean", "max"], "learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 200]},
-    "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "readout": ["last", "mean", "max"]},
+    "ECG200": {
+        "cell": ["lstm", "gru"],
+        "dropout": [0.0, 0.3, 0.5],
+        "recurrent_dropout": [0.0, 0.2],
+        "readout": ["last", "mean", "max"],
+    },
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {
         "readout": ["last", "max"],
