@@ -32,7 +32,7 @@ def _mode(context, builder, sig):
 
 @instruction()
 def restore(context, builder, sig, mode):
-    """Compute floats in this thread as the word says that `flush` has returned."""
+    """Compute floats in this thread as the word says that `flush` or `heed` has returned."""
     if IS_ARM:
         _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), mode)
     elif IS_X86:
