@@ -61,7 +61,7 @@ class SequenceTagger(Extractor, Informed):
         self,
         *,
         cell: Cell = "lstm",
-        hidden_size: int = 64,
+        hidden_size: int | Literal["auto"] = "auto",
         proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,

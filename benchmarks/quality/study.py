@@ -1,10 +1,12 @@
-"""Which defaults the classifier should have: candidates by cross-validation on training parts alone, over many sets.
+"""Which defaults estimators should have: candidates over many sets, judged without their test parts.
 
     python -m benchmarks.quality.study --data DIR [--only NAME,...] [--seeds 1] [--json FILE]
 
-A candidate is what it changes of the defaults. The table has its accuracy on each set, the mean, and the mean of its
-ranks. What fits one set and not the others is refused by leaving sets out: for each set the candidate is chosen by the
-mean over the other ones, and what that loses on the set, beside the choice by all sets, is printed at the end.
+A candidate is what it changes of the defaults. The classifier's are judged by cross-validation on the training part;
+the tagger's and the translator's on the validation part that their sets have. The table has the score on each set, the
+mean, and the mean of the ranks. What fits one set and not the others is refused by leaving sets out: for each set the
+candidate is chosen by the mean over the other ones, and what that loses on the set, beside the choice by all sets, is
+printed at the end. Errors are negative there, so that more is better.
 """
 
 from __future__ import annotations
@@ -13,15 +15,12 @@ import sys
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
 
 from benchmarks.measuring.report import markdown_table, significant, write_json
 from benchmarks.quality.defaults import DEFAULTS, UNIVARIATE
 from benchmarks.quality.options import chosen, parser
-from fastrnn import SequenceClassifier
-from fastrnn.preprocessing import Tokenizer
+from benchmarks.quality.tasks import ACCURACY, G2P_LANGUAGES, build
 
 FOLDS = 3
 OF_NUMBERS = {
@@ -52,21 +51,49 @@ OF_TEXT = {
     "no decay": {"alpha": 0.0},
     "more decay": {"solver": "adamw", "alpha": 0.3},
 }
+OF_TAGS = {
+    "defaults": {},
+    "64 units": {"hidden_size": 64},
+    "64 for characters": {"character_hidden_size": 64},
+    "64 and 64": {"hidden_size": 64, "character_hidden_size": 64},
+    "two levels": {"num_layers": 2},
+    "vectors of 128": {"embedding_dim": 128},
+    "rate 2e-3": {"learning_rate_init": 2e-3},
+    "rate 1e-2": {"learning_rate_init": 1e-2},
+    "weights averaged": {"averaging": 5},
+    "decay": {"solver": "adamw", "alpha": 0.1},
+}
+OF_TRANSLATIONS = {
+    "defaults": {},
+    "no decay": {"alpha": 0.0},
+    "decay 0.1": {"alpha": 0.1},
+    "decay 0.6": {"alpha": 0.6},
+    "labels not smoothed": {"label_smoothing": 0.0},
+    "neither": {"alpha": 0.0, "label_smoothing": 0.0},
+    "dropout 0.5": {"dropout": 0.5},
+    "noise": {"recurrent_dropout": 0.2},
+    "rate 2e-3": {"learning_rate_init": 2e-3},
+}
 SETS = {
     "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),
     "text": (OF_TEXT, ("sentence_polarity 0", "subjectivity 0", "SNIPS intents", "names18")),
+    "tags": (OF_TAGS, ("EWT words", "SNIPS slots")),
+    "translations": (OF_TRANSLATIONS, tuple(f"G2P {language}" for language in G2P_LANGUAGES)),
 }
 
 
-def accuracy(task, split, changes, seeds):
-    """Return the mean over folds of the training part, and seeds."""
-    found = []
+def judged(task, split, changes, seeds):
+    """Return the mean score over seeds, and over folds of the training part if there is no validation part to read."""
+    found, metric = [], task.metric
     for seed in range(seeds):
-        estimator = SequenceClassifier(**changes, random_state=seed)
-        model = estimator if task.tokenizer is None else make_pipeline(Tokenizer(**task.tokenizer), estimator)
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        found.append(cross_val_score(clone(model), split.X_train, split.y_train, cv=folds).mean())
-    return float(np.mean(found))
+        model = build(task, changes, seed)
+        if metric == ACCURACY:
+            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+            found.append(cross_val_score(model, split.X_train, split.y_train, cv=folds).mean())
+        else:
+            model.fit(split.X_train, split.y_train)
+            found.append(metric.score(split.y_valid, getattr(model, metric.method)(split.X_valid)))
+    return float(np.mean(found)) * (1 if metric.greater_is_better else -1)
 
 
 def left_out(scores):
@@ -81,7 +108,7 @@ def study(candidates, tasks, data, seeds):
     scores = np.empty((len(candidates), len(tasks)))
     for k, task in enumerate(tasks):
         split = task.read(data)
-        scores[:, k] = [accuracy(task, split, changes, seeds) for changes in candidates.values()]
+        scores[:, k] = [judged(task, split, changes, seeds) for changes in candidates.values()]
         print(task.name, np.round(scores[:, k], 4), file=sys.stderr, flush=True)
     return scores
 

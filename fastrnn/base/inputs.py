@@ -32,6 +32,8 @@ class Count(Interval):
 
 COUNT = Count(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
+UNITS = 64, 128
+"""What hidden_size="auto" is, for numbers and for tokens."""
 EMBEDDING, CHARACTERS = 64, 32
 """What "auto" is, for text: the lengths of a token's and a character's vector."""
 FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
@@ -138,6 +140,7 @@ class InputChecks(Categorical):
         is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
+        auto["hidden_size"] = UNITS[length is not None]
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
@@ -409,8 +412,9 @@ class InputChecks(Categorical):
         """An LSTM's h may have fewer numbers than units."""
         if self.cell != "lstm":
             raise ValueError(f"proj_size={self.proj_size} is for cell='lstm', but cell={self.cell!r}: leave one out")
-        if self.proj_size >= self.hidden_size:
-            found = f"proj_size must be smaller than hidden_size={self.hidden_size}"
+        units = UNITS[0] if self.hidden_size == "auto" else self.hidden_size
+        if self.proj_size >= units:
+            found = f"proj_size must be smaller than hidden_size={units}"
             raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
         asked = dict(zip(NOISE, self._noise_asked(), strict=True), missing=getattr(self, "missing", "") == "decay")
         for name in (name for name, is_asked in asked.items() if is_asked):

@@ -200,7 +200,7 @@ class DaskSequenceTagger(SequenceTagger):
         self,
         *,
         cell: Cell = "lstm",
-        hidden_size: int = 64,
+        hidden_size: int | Literal["auto"] = "auto",
         proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
