@@ -55,6 +55,24 @@ def test_text_is_known_in_any_container():
         assert (clf._shape["embedding_dim"], clf._shape["character_embedding_dim"]) == (64, 32)
 
 
+def test_a_tagger_of_tokens_has_more_units(tmp_path):
+    """Than one of numbers, which keeps them for life, in files and in later fits too."""
+    texts, numbers = ids(), [np.asarray(x, float) for x in ids()]
+    y = [np.where(np.asarray(x) % 2, "odd", "even") for x in texts]
+    for X, units in ((texts, 128), (numbers, 64)):
+        tagger = SequenceTagger(max_iter=1, random_state=0).fit(X, y)
+        fastrnn.save(tagger, tmp_path / "tagger.safetensors")
+        loaded = fastrnn.load(tmp_path / "tagger.safetensors")
+        for each in (tagger, loaded, loaded.partial_fit(X, y)):
+            assert each.network_.encoder.recurrent.hidden_size == units and each.hidden_size == "auto"
+    asked = SequenceTagger(max_iter=1, random_state=0, hidden_size=5, proj_size=3).fit(texts, y)
+    assert asked.network_.encoder.recurrent.hidden_size == 5
+    with pytest.raises(ValueError, match="proj_size must be smaller than hidden_size=64"):
+        SequenceTagger(proj_size=64).fit(numbers, y)
+    with pytest.raises(ValueError, match="hidden_size=64, but this estimator has hidden_size=128"):
+        SequenceTagger(init_from=SequenceClassifier(max_iter=1).fit(texts, LABELS), cell="gru").fit(texts, y)
+
+
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor, SequenceTagger])
 def test_a_pipeline_of_two_words(kind):
     y = {SequenceClassifier: LABELS, SequenceRegressor: [float(len(text)) for text in TEXTS]}.get(kind)
