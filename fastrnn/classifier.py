@@ -116,8 +116,9 @@ class SequenceClassifier(
     alpha : float or "auto", default="auto"
         The strength of weight decay (L2 penalty) on weight matrices. Biases and vectors of tokens are not decayed. For
         n sequences, the loss gets the penalty alpha / (2 n) times the sum of squared weights. For solver="adamw" it is
-        the rate of decoupled weight decay (Loshchilov and Hutter 2019). "auto" is 0.1, decoupled, for more than 50
-        different tokens with solver="adam" or "adamw", unless `freeze` is given. Otherwise it is 0.
+        the rate of decoupled weight decay (Loshchilov and Hutter 2019). "auto" is 0 for numbers, for up to 50 different
+        tokens, with `freeze`, and with other solvers than "adam" and "adamw". Otherwise all steps of a fit shrink a
+        weight without a gradient to exp(-2.5) of it (Wang and Aitchison 2024), and in `partial_fit` it is 0.1.
     batch_size : int, default=32
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
@@ -127,8 +128,7 @@ class SequenceClassifier(
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
-        The largest norm of the gradient of a batch. A gradient with a larger norm is scaled down to it. None does not
-        clip.
+        The largest norm of the gradient of a batch. A larger one is scaled down to it. None does not clip.
     clip_value : float or None, default=None
         The largest absolute value of each number in the gradient. None does not clip.
     bptt_steps : int or None, default=None

@@ -12,6 +12,9 @@ BUCKET = 8
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
+SHRINKING, FEWEST = 2.5, 100
+"""Of alpha="auto": the power of 1 / e to which a fit of so many steps, at least, shrinks weights without a gradient."""
+
 STEPS = 2**28
 """Of max_iter="auto": as many as are read, at most, for the sake of more updates."""
 
@@ -54,3 +57,13 @@ def learning_rate_factor(schedule, step, n_steps):
 def epochs_for(lengths, batch_size, least, updates):
     """What max_iter="auto" is for sequences of these lengths: epochs at least, and updates if they can be had."""
     return max(least, min(ceil(updates / ceil(len(lengths) / batch_size)), STEPS // int(lengths.sum())))
+
+
+def decay_for(n_sequences, batch_size, n_epochs, rate, schedule):
+    """What alpha="auto" is: as much in all as fits any number of steps (Wang and Aitchison 2024).
+
+    >>> decay_for(32_000, 32, 20, 5e-3, "cosine")
+    0.05
+    """
+    steps = max(FEWEST, n_epochs * ceil(n_sequences / batch_size))
+    return SHRINKING / (steps * rate * (1.0 if schedule in ("constant", "plateau") else 0.5))

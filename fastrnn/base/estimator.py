@@ -23,7 +23,7 @@ from fastrnn.base.static import Informed
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
-from fastrnn.epochs import epochs_for
+from fastrnn.epochs import decay_for, epochs_for
 from fastrnn.kernels.caching import Later
 from fastrnn.layers.categories import Categories
 from fastrnn.layers.feedforward import Embedding
@@ -95,6 +95,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
     zoneout, recurrent_dropout, proj_size = 0.0, 0.0, 0
     """Those without these parameters start anew."""
+    _undecayed = FEW[0]
+    """Of alpha="auto": the most tokens for which it is 0."""
     _budget = (60, 2000), (20, 2000)
     """Of max_iter="auto", for numbers, and for tokens: epochs at least, and updates."""
 
@@ -150,7 +152,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
             problem = self._informed(self._problem(X, y, sample_weight, goes_on, **known), facts, goes_on)
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
-            settings = self._settings(problem.sequences.lengths)._replace(learning_rate="constant")
+            settings = self._settings(problem.sequences.lengths, is_part=True)._replace(learning_rate="constant")
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
             self._trainer.history.epochs.append((loss, None, None))
@@ -301,15 +303,18 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
-    def _settings(self, lengths):
-        own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
-        if own["alpha"] == "auto":
-            decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > FEW[0]
-            own |= {"solver": "adamw", "alpha": DECAY} if decays else {"alpha": 0.0}
+    def _settings(self, lengths, *, is_part=False):
+        """For sequences of these lengths; `is_part` if others come, and nobody knows how many."""
+        own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
         if own["max_iter"] == "auto":
-            size = len(lengths) if self.solver == "lbfgs" else self.batch_size
+            size = n if self.solver == "lbfgs" else self.batch_size
             own["max_iter"] = epochs_for(lengths, size, *self._budget[not self._reads_numbers()])
-        return Settings(n_sequences=len(lengths), **own)
+        if own["alpha"] == "auto":
+            decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > self._undecayed
+            taken = self.batch_size, own["max_iter"], self.learning_rate_init, self.learning_rate
+            alpha = DECAY if is_part or not decays else decay_for(n, *taken)
+            own |= {"solver": "adamw", "alpha": alpha} if decays else {"alpha": 0.0}
+        return Settings(n_sequences=n, **own)
 
     def _train(self, problem, run, beside, *given):
         """From the start, or where a checkpoint was."""

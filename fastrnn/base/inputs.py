@@ -39,7 +39,7 @@ EMBEDDING, CHARACTERS = 64, 32
 FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
 """Dropout, for up to so many different tokens, up to so many, and more."""
 DECAY = 0.1
-"""What alpha="auto" is for more than the fewest of `FEW` different tokens, apart from the gradient."""
+"""What alpha="auto" is in `partial_fit`."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")

@@ -159,8 +159,8 @@ class Learning(SequenceEstimator):
         self.network_.head.parameters["bias"][...] = self._start(samples)
         self.network_.changed()
 
-    def _settings(self, lengths):
-        settings = super()._settings(lengths)
+    def _settings(self, lengths, **how):
+        settings = super()._settings(lengths, **how)
         rate = 1e-3 if lengths.sum() <= TRIED else 3e-3
         return settings if self.learning_rate_init != "auto" else settings._replace(learning_rate_init=rate)
 

@@ -45,8 +45,9 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
         piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. It is
         for tokens.
-    alpha : float or "auto", default=0.0
-        The strength of weight decay, as the page of `SequenceClassifier` describes it.
+    alpha : float or "auto", default="auto"
+        The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
+        different tokens.
     max_iter : int, default=20
         Number of epochs. An epoch reads all training data once.
     shuffle : bool, default=True
@@ -126,7 +127,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
         dropout=0.2, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64, n_components=5, embeddings=None,
         freeze_embeddings=False, stateful=False, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
+        momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
         clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip

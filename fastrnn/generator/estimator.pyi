@@ -66,7 +66,7 @@ class SequenceGenerator(Extractor, Streaming):
         learning_rate: Schedule = "cosine",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        alpha: float | Literal["auto"] = 0.0,
+        alpha: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_iter: int = 20,
         shuffle: bool = True,

@@ -26,7 +26,7 @@ AT_ONCE = 32
 class Learning(FeatureExtractor, SequenceEstimator):
     """What a `SequenceGenerator` does to fit, to score and to draw, of tokens and of numbers."""
 
-    readout, bidirectional, normalize_X = None, False, True
+    readout, bidirectional, normalize_X, _undecayed = None, False, True, 0
     """A row of outputs for each step; a model of the next one must not see it."""
     _free_rows = FREE_OUTPUTS
     _shape_parameters = ("n_components",)
@@ -162,9 +162,9 @@ class Learning(FeatureExtractor, SequenceEstimator):
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
-    def _settings(self, lengths):
+    def _settings(self, lengths, **how):
         """Those of a stream are of its stretches, in their order."""
-        settings = super()._settings(lengths)
+        settings = super()._settings(lengths, **how)
         if not self.stateful:
             return settings
         n_parts = min(self.batch_size, len(lengths))

@@ -42,7 +42,7 @@ class WithDecoder(SequenceEstimator):
 class DecodingEstimator(WithDecoder):
     """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
 
-    _budget = (30, 2000), (30, 2000)
+    _budget, _undecayed = ((30, 2000), (30, 2000)), 0
 
     def _check_parameters(self):
         super()._check_parameters()

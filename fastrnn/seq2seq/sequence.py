@@ -40,10 +40,9 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     max_length : int or None, default=None
         The largest number of tokens in a predicted target. None takes the length of the longest target in the first
         fit.
-    solver : str, default="adamw"
-        The optimiser: one that `SequenceClassifier` names.
-    alpha : float or "auto", default=0.3
-        The strength of weight decay, as the page of `SequenceClassifier` describes it.
+    alpha : float or "auto", default="auto"
+        The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
+        different tokens.
     max_iter : int or "auto", default="auto"
         Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches and at least 30
         epochs.
@@ -107,8 +106,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, bidirectional=True,
         nonlinearity="tanh", bias=True, dropout=0.3, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64,
         embeddings=None, freeze_embeddings=False, target_embedding_dim=64, attention="dot", max_length=None,
-        normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adamw",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.3,
+        normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha="auto",
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.1,
         scheduled_sampling=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
