@@ -12,7 +12,7 @@ BUCKET = 8
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
-SHRINKING, FEWEST = 2.5, 100
+SHRINKING, FEWEST = 2.5, 500
 """Of alpha="auto": the power of 1 / e to which a fit of so many steps, at least, shrinks weights without a gradient."""
 
 STEPS = 2**28

@@ -5,7 +5,7 @@ from math import cos, pi
 import numpy as np
 import pytest
 
-from fastrnn.epochs import BUCKET, BUCKETS, draw_batches, epochs_for, learning_rate_factor
+from fastrnn.epochs import BUCKET, BUCKETS, decay_for, draw_batches, epochs_for, learning_rate_factor
 
 # ------------------------------------------------------------------------------ batches
 
@@ -85,3 +85,16 @@ def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_num
     """60 at least, of tokens 20; else 2,000 updates, unless they read more steps than fit into some minutes."""
     assert epochs_for(np.full(n, length), batch_size, 60, 2000) == of_numbers
     assert epochs_for(np.full(n, length), batch_size, 20, 2000) == of_tokens
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "warmup", "plateau"])
+@pytest.mark.parametrize(("n", "n_epochs", "rate"), [(3200, 20, 5e-3), (100, 400, 1e-3), (10**5, 3, 1e-2)])
+def test_weights_decay_as_much_whatever_the_number_of_steps(n, n_epochs, rate, schedule):
+    steps = n_epochs * -(-n // 32)
+    alpha = decay_for(n, 32, n_epochs, rate, schedule)
+    rates = rate * np.array([learning_rate_factor(schedule, step, steps) for step in range(steps)])
+    np.testing.assert_allclose(np.prod(1 - rates * alpha), np.exp(-2.5), rtol=0.03)
+
+
+def test_a_few_steps_do_not_decay_all_at_once():
+    assert decay_for(1, 32, 1, 5e-3, "constant") == decay_for(500, 1, 1, 5e-3, "constant") == 2.5 / (500 * 5e-3)

@@ -105,7 +105,7 @@ def test_scores_are_those_of_one_step_after_the_other(model, endless):
 
 def test_the_loss_is_the_negative_score():
     X = tokens(40, 5)
-    options = {"max_iter": 1, "learning_rate_init": 1e-9, "batch_size": 100}
+    options = {"max_iter": 1, "learning_rate_init": 1e-9, "batch_size": 100, "alpha": 0.0}
     model = small(**options).fit(X)
     np.testing.assert_allclose(model.loss_curve_[0], -model.score(X), rtol=1e-5)
 

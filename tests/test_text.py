@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.sequences import Sequences, Text
 from fastrnn.tokens import Tokens
@@ -242,7 +242,7 @@ def test_dropout_is_by_the_number_of_tokens(n_tokens, rate):
 @pytest.mark.parametrize(
     ("n_tokens", "options", "decay"),
     [
-        (51, {}, 0.1), (50, {}, 0.0), (51, {"solver": "adamw"}, 0.1), (51, {"solver": "sgd"}, 0.0),
+        (51, {}, 2.0), (50, {}, 0.0), (51, {"solver": "adamw"}, 2.0), (51, {"solver": "sgd"}, 0.0),
         (51, {"freeze": 1}, 0.0), (51, {"alpha": 0.0}, 0.0),
     ],
     ids=str,
@@ -253,13 +253,30 @@ def test_weights_decay_where_there_are_many_tokens(n_tokens, options, decay):
     said = {**same, **options, "alpha": decay} | ({"solver": "adamw"} if decay else {})
     assert_same_bits(found.network_.theta, SequenceClassifier(**said).fit(X, y).network_.theta)
     assert found.get_params()["solver"] == options.get("solver", "adam")
-    parts = SequenceClassifier(**same, **options), SequenceClassifier(**said)
+    # How many steps there will be in all, `partial_fit` does not know.
+    parts = SequenceClassifier(**same, **options), SequenceClassifier(**said | {"alpha": 0.1 if decay else 0.0})
     for _ in range(2):
         thetas = [part.partial_fit(X, y, classes=[0, 1]).network_.theta for part in parts]
         assert_same_bits(*thetas)
     # The optimiser's memory is the same with decay and without.
     parts[0].set_params(alpha=0.0).partial_fit(X, y)
     assert parts[0]._trainer.optimizer.n_steps == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "decay"),
+    [(SequenceGenerator, {}, 2.0), (SequenceGenerator, {"stateful": True}, 2.0),
+     (SequenceGenerator, {"embedding_dim": None}, 0.0), (SequenceToSequence, {}, 2.0),
+     (SequenceToSequence, {"embedding_dim": None}, 0.0)],
+    ids=str,
+)  # fmt: skip
+def test_what_writes_tokens_decays_if_it_reads_any(kind, given, decay):
+    X = [np.array([0.0, 1, 2]), np.array([1.0, 0])]
+    X = X if given.get("embedding_dim", 1) is None else [x.astype(int) for x in X]
+    y = [x.astype(int) for x in X] if kind is SequenceToSequence else None
+    options = {"hidden_size": 4, "max_iter": 2, "random_state": 0, **given}
+    found, said = (kind(**options, **more).fit(X, y) for more in ({}, {"solver": "adamw", "alpha": decay}))
+    assert_same_bits(found.network_.theta, said.network_.theta)
 
 
 @pytest.mark.parametrize("wrong", [{"level": "auto"}, {"level": "line"}, {"level": "word"}])

@@ -66,8 +66,8 @@ OF_TAGS = {
 OF_TRANSLATIONS = {
     "defaults": {},
     "no decay": {"alpha": 0.0},
-    "decay 0.1": {"alpha": 0.1},
-    "decay 0.6": {"alpha": 0.6},
+    "decay 0.1": {"solver": "adamw", "alpha": 0.1},
+    "decay 0.6": {"solver": "adamw", "alpha": 0.6},
     "labels not smoothed": {"label_smoothing": 0.0},
     "neither": {"alpha": 0.0, "label_smoothing": 0.0},
     "dropout 0.5": {"dropout": 0.5},
