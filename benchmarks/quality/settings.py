@@ -56,7 +56,8 @@ SETTINGS = {
     "binary addition, LSTM": {"cell": "lstm", "hidden_size": 16, "return_sequences": True, "max_iter": 120},
     "EWT words": WORDS_ALONE | {"crf": False, "embedding_dim": 100, "hidden_size": 64, "dropout": 0.3, "max_iter": 8},
     "JSB chorales": {"bidirectional": False, "hidden_size": 200, "dropout": 0.5, "batch_size": 8, "max_iter": 20},
-    "tinyshakespeare": {
+    "tinyshakespeare": NO_DECAY
+    | {
         "stateful": True,
         "hidden_size": 512,
         "dropout": 0.3,
