@@ -110,6 +110,20 @@ def test_the_loss_is_the_negative_score():
     np.testing.assert_allclose(model.loss_curve_[0], -model.score(X), rtol=1e-5)
 
 
+def test_a_text_in_one_piece_wants_to_be_a_stream(recwarn):
+    text = [stream(2048)]
+    with pytest.warns(UserWarning, match=r"one sequence of 2049 steps: 1 epochs .*stateful=True") as found:
+        small(max_iter=1).fit(text)
+    assert found[0].filename == __file__
+    recwarn.clear()
+    small(max_iter=1).fit([text[0][:1000]])
+    small(max_iter=1).fit(text * 2)
+    small(max_iter=1).partial_fit(text)
+    small(max_iter=1, stateful=True).fit(text)
+    small(max_iter=1, embedding_dim=None).fit([text[0] / 7])
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("stretch", [1, 7, 1000])
 def test_the_score_of_a_stream_does_not_depend_on_how_it_is_read(endless, stretch, monkeypatch):
     X = stream(600)

@@ -1,5 +1,6 @@
 """What stands behind a generator: from sequences to what a network learns of each next step, and to new ones."""
 
+import warnings
 from functools import partial
 from numbers import Real
 
@@ -17,6 +18,8 @@ from fastrnn.streaming import Stream
 from fastrnn.tokens import FREE_OUTPUTS
 from fastrnn.wording import shown
 
+LONG = 64
+"""Steps of a stream's stretch in training, unless `bptt_steps` says otherwise."""
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
 AT_ONCE = 32
@@ -155,20 +158,28 @@ class Learning(FeatureExtractor, SequenceEstimator):
     def _stretches(self, inputs, targets):
         """A stream as batch_size parts: the first stretch of each, which are sequences, then the second of each ..."""
         n_parts = min(self.batch_size, inputs.size)
-        n_steps, most = inputs.size // n_parts, self.bptt_steps or 64
+        n_steps, most = inputs.size // n_parts, self.bptt_steps or LONG
         parts = [a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets)]
         firsts = range(0, n_steps, most)
         inputs, targets = (np.concatenate([part[:, t : t + most].ravel() for t in firsts]) for part in parts)
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
-    def _settings(self, lengths, **how):
+    def _settings(self, lengths, *, is_part=False):
         """Those of a stream are of its stretches, in their order."""
-        settings = super()._settings(lengths, **how)
+        settings = super()._settings(lengths, is_part=is_part)
         if not self.stateful:
+            if not is_part and len(lengths) == 1 and not self._reads_numbers():
+                self._warn_of_few_batches(int(lengths[0]))
             return settings
         n_parts = min(self.batch_size, len(lengths))
         return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
+
+    def _warn_of_few_batches(self, n_steps):
+        """A text in one piece is read as a whole for each step of training."""
+        if n_steps >= LONG * self.batch_size:
+            few = f"X is one sequence of {n_steps} steps: {self.max_iter} epochs are as many batches"
+            warnings.warn(f"{few}. Set stateful=True to read it as a stream, in many", UserWarning, stacklevel=6)
 
     def _split(self, n, strata, rng):
         if not self.stateful:
