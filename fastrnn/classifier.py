@@ -118,7 +118,7 @@ class SequenceClassifier(
         n sequences, the loss gets the penalty alpha / (2 n) times the sum of squared weights. For solver="adamw" it is
         the rate of decoupled weight decay (Loshchilov and Hutter 2019). "auto" is 0 for numbers, for up to 50 different
         tokens, with `freeze`, and with other solvers than "adam" and "adamw". Otherwise all steps of a fit shrink a
-        weight without a gradient to exp(-2.5) of it (Wang and Aitchison 2024), and in `partial_fit` it is 0.1.
+        weight without a gradient to exp(-2.5) of it (Wang and Aitchison 2024), by 2 at most; what goes on takes 0.1.
     batch_size : int, default=32
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"

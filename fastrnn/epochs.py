@@ -12,8 +12,9 @@ BUCKET = 8
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
-SHRINKING, FEWEST = 2.5, 500
-"""Of alpha="auto": the power of 1 / e to which a fit of so many steps, at least, shrinks weights without a gradient."""
+SHRINKING, FEWEST, STRONGEST = 2.5, 500, 2.0
+"""Of alpha="auto": the power of 1 / e to which a fit of so many steps, at least, shrinks weights without a gradient;
+and the most it is."""
 
 STEPS = 2**28
 """Of max_iter="auto": as many as are read, at most, for the sake of more updates."""
@@ -65,5 +66,7 @@ def decay_for(n_sequences, batch_size, n_epochs, rate, schedule):
     >>> decay_for(32_000, 32, 20, 5e-3, "cosine")
     0.05
     """
-    steps = max(FEWEST, n_epochs * ceil(n_sequences / batch_size))
-    return SHRINKING / (steps * rate * (1.0 if schedule in ("constant", "plateau") else 0.5))
+    steps = max(FEWEST, n_epochs * ceil(n_sequences / batch_size)) * (
+        1.0 if schedule in ("constant", "plateau") else 0.5
+    )
+    return min(STRONGEST, SHRINKING / (steps * rate))

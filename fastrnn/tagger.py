@@ -27,7 +27,8 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
     hidden_size : int or "auto", default="auto"
-        Number of hidden units in each layer and direction. "auto" is 64 for numbers and 128 for tokens.
+        Number of hidden units in each layer and direction. "auto" is 64 for numbers and 128 for tokens,
+        or what `init_from` has.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"

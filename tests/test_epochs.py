@@ -88,7 +88,7 @@ def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_num
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "warmup", "plateau"])
-@pytest.mark.parametrize(("n", "n_epochs", "rate"), [(3200, 20, 5e-3), (100, 400, 1e-3), (10**5, 3, 1e-2)])
+@pytest.mark.parametrize(("n", "n_epochs", "rate"), [(3200, 20, 5e-3), (100, 400, 2e-3), (10**5, 3, 1e-2)])
 def test_weights_decay_as_much_whatever_the_number_of_steps(n, n_epochs, rate, schedule):
     steps = n_epochs * -(-n // 32)
     alpha = decay_for(n, 32, n_epochs, rate, schedule)
@@ -96,5 +96,6 @@ def test_weights_decay_as_much_whatever_the_number_of_steps(n, n_epochs, rate, s
     np.testing.assert_allclose(np.prod(1 - rates * alpha), np.exp(-2.5), rtol=0.03)
 
 
-def test_a_few_steps_do_not_decay_all_at_once():
+def test_few_and_small_steps_do_not_decay_all_at_once():
     assert decay_for(1, 32, 1, 5e-3, "constant") == decay_for(500, 1, 1, 5e-3, "constant") == 2.5 / (500 * 5e-3)
+    assert decay_for(1, 32, 1, 1e-9, "constant") == decay_for(1, 32, 1, 5e-324, "cosine") == 2.0

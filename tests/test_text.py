@@ -67,10 +67,13 @@ def test_a_tagger_of_tokens_has_more_units(tmp_path):
             assert each.network_.encoder.recurrent.hidden_size == units and each.hidden_size == "auto"
     asked = SequenceTagger(max_iter=1, random_state=0, hidden_size=5, proj_size=3).fit(texts, y)
     assert asked.network_.encoder.recurrent.hidden_size == 5
-    with pytest.raises(ValueError, match="proj_size must be smaller than hidden_size=64"):
-        SequenceTagger(proj_size=64).fit(numbers, y)
-    with pytest.raises(ValueError, match="hidden_size=64, but this estimator has hidden_size=128"):
-        SequenceTagger(init_from=SequenceClassifier(max_iter=1).fit(texts, LABELS), cell="gru").fit(texts, y)
+    for X, units in ((texts, 128), (numbers, 64)):
+        with pytest.raises(ValueError, match=f"proj_size must be smaller than hidden_size={units}"):
+            SequenceTagger(proj_size=units).fit(X, y)
+    assert SequenceTagger(proj_size=127, max_iter=1).fit(texts, y).network_.encoder.recurrent.output_size == 2 * 127
+    source = SequenceClassifier(max_iter=1, hidden_size=7).fit(texts, LABELS)
+    follows = SequenceTagger(init_from=source, cell="gru", max_iter=1).fit(texts, y)
+    assert follows.network_.encoder.recurrent.hidden_size == 7
 
 
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor, SequenceTagger])
@@ -261,6 +264,23 @@ def test_weights_decay_where_there_are_many_tokens(n_tokens, options, decay):
     # The optimiser's memory is the same with decay and without.
     parts[0].set_params(alpha=0.0).partial_fit(X, y)
     assert parts[0]._trainer.optimizer.n_steps == 3
+
+
+def test_what_was_learned_does_not_decay_when_training_goes_on():
+    """A fit's decay is by all its steps; one that goes on, or starts from others' weights, would shrink them anew."""
+    rng = np.random.default_rng(0)
+    X = [rng.integers(1, 60, T) for T in rng.integers(3, 9, 200)]
+    y = [int(x.min() < 6) for x in X]
+    options = {"embedding_dim": 8, "hidden_size": 16, "max_iter": 60, "random_state": 0}
+    first = SequenceClassifier(**options).fit(X, y)
+    assert first.score(X, y) > 0.95
+    slow = options | {"learning_rate_init": 1e-6}
+    again = clone(first).set_params(**slow, init_from=first).fit(X, y)
+    before, after = (model.network_.encoder.recurrent.levels[0].parameters for model in (first, again))
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=1e-3)
+    first.set_params(warm_start=True, learning_rate_init=1e-6).fit(X, y)
+    assert first.score(X, y) > 0.95
 
 
 @pytest.mark.parametrize(

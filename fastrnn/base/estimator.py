@@ -132,7 +132,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         self._prepare_network(problem, goes_on, run.rng)
         if not goes_on and self._readout() is None:
             self._start_at_shares(problem)
-        self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
+        self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths, is_part=goes_on), run.rng)
         self._train(problem, run, beside, X, y, sample_weight)
 
     def _informed(self, problem, facts, goes_on, name="static"):
@@ -304,7 +304,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
     def _settings(self, lengths, *, is_part=False):
-        """For sequences of these lengths; `is_part` if others come, and nobody knows how many."""
+        """For sequences of these lengths; `is_part` if there are steps before or after, nobody knows how many."""
         own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
         if own["max_iter"] == "auto":
             size = n if self.solver == "lbfgs" else self.batch_size
@@ -312,7 +312,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         if own["alpha"] == "auto":
             decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > self._undecayed
             taken = self.batch_size, own["max_iter"], self.learning_rate_init, self.learning_rate
-            alpha = DECAY if is_part or not decays else decay_for(n, *taken)
+            alpha = DECAY if is_part or self.init_from is not None else decay_for(n, *taken)
             own |= {"solver": "adamw", "alpha": alpha} if decays else {"alpha": 0.0}
         return Settings(n_sequences=n, **own)
 

@@ -39,7 +39,7 @@ EMBEDDING, CHARACTERS = 64, 32
 FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
 """Dropout, for up to so many different tokens, up to so many, and more."""
 DECAY = 0.1
-"""What alpha="auto" is in `partial_fit`."""
+"""What alpha="auto" is where the steps before, or to come, are unknown."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
@@ -140,12 +140,17 @@ class InputChecks(Categorical):
         is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
-        auto["hidden_size"] = UNITS[length is not None]
+        others = [source.network_.encoder.recurrent.hidden_size for source in sources_of(self.init_from)]
+        auto["hidden_size"] = others[0] if others else UNITS[length is not None]
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
-        return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
-                for name, value in shape.items()}  # fmt: skip
+        found = {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
+                 for name, value in shape.items()}  # fmt: skip
+        if self.proj_size >= found["hidden_size"] and (len(X) or self.hidden_size != "auto"):
+            units = f"proj_size must be smaller than hidden_size={found['hidden_size']}, or 0 for no projection"
+            raise ValueError(f"{units}; got {self.proj_size}")
+        return found
 
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
@@ -412,10 +417,6 @@ class InputChecks(Categorical):
         """An LSTM's h may have fewer numbers than units."""
         if self.cell != "lstm":
             raise ValueError(f"proj_size={self.proj_size} is for cell='lstm', but cell={self.cell!r}: leave one out")
-        units = UNITS[0] if self.hidden_size == "auto" else self.hidden_size
-        if self.proj_size >= units:
-            found = f"proj_size must be smaller than hidden_size={units}"
-            raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
         asked = dict(zip(NOISE, self._noise_asked(), strict=True), missing=getattr(self, "missing", "") == "decay")
         for name in (name for name, is_asked in asked.items() if is_asked):
             found = f"{name}={getattr(self, name)!r}"
