@@ -66,7 +66,5 @@ def decay_for(n_sequences, batch_size, n_epochs, rate, schedule):
     >>> decay_for(32_000, 32, 20, 5e-3, "cosine")
     0.05
     """
-    steps = max(FEWEST, n_epochs * ceil(n_sequences / batch_size)) * (
-        1.0 if schedule in ("constant", "plateau") else 0.5
-    )
-    return min(STRONGEST, SHRINKING / (steps * rate))
+    steps, mean = n_epochs * ceil(n_sequences / batch_size), 1.0 if schedule in ("constant", "plateau") else 0.5
+    return min(STRONGEST, SHRINKING / (max(FEWEST, steps) * mean * rate))

@@ -128,7 +128,7 @@ def test_float64_is_what_float32_comes_near(kind):
 @every_kind
 def test_partial_fit_goes_on_with_the_state_of_the_optimizer(kind):
     X, y = data_for(kind)
-    options = {"shuffle": False, "learning_rate": "constant", "dropout": 0.3}
+    options = {"shuffle": False, "learning_rate": "constant", "dropout": 0.3, "alpha": 0.0}
     whole = fit(kind, X, y, max_iter=3, **options)
     # Only a fit starts from the labels' shares: a first part of the data may have others.
     for n_first in (1, 2):
@@ -156,7 +156,7 @@ def test_warm_start_goes_on_from_the_weights(kind):
 def test_early_stopping_keeps_the_best_epoch(kind):
     X, y = data_for(kind, 60)
     options = {"early_stopping": True, "validation_fraction": 0.2, "n_iter_no_change": 2}
-    options |= {"learning_rate_init": 0.05, "learning_rate": "constant"}
+    options |= {"learning_rate_init": 0.05, "learning_rate": "constant", "alpha": 0.0}
     model = fit(kind, X, y, max_iter=30, **options)
     scores = model.validation_scores_
     best = int(np.argmax(scores)) + 1

@@ -147,9 +147,8 @@ class InputChecks(Categorical):
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
         found = {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
                  for name, value in shape.items()}  # fmt: skip
-        if self.proj_size >= found["hidden_size"] and (len(X) or self.hidden_size != "auto"):
-            units = f"proj_size must be smaller than hidden_size={found['hidden_size']}, or 0 for no projection"
-            raise ValueError(f"{units}; got {self.proj_size}")
+        if len(X):
+            self._check_projected(found["hidden_size"])
         return found
 
     def _check_sequences(self, X, *, reset):
@@ -417,10 +416,16 @@ class InputChecks(Categorical):
         """An LSTM's h may have fewer numbers than units."""
         if self.cell != "lstm":
             raise ValueError(f"proj_size={self.proj_size} is for cell='lstm', but cell={self.cell!r}: leave one out")
+        self._check_projected(np.inf if self.hidden_size == "auto" else self.hidden_size)
         asked = dict(zip(NOISE, self._noise_asked(), strict=True), missing=getattr(self, "missing", "") == "decay")
         for name in (name for name, is_asked in asked.items() if is_asked):
             found = f"{name}={getattr(self, name)!r}"
             raise ValueError(f"proj_size={self.proj_size} does not go with {found}: leave one out")
+
+    def _check_projected(self, units):
+        if self.proj_size >= units:
+            found = f"proj_size must be smaller than hidden_size={units}"
+            raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
 
     def _noise_asked(self):
         """The rates of `NOISE`, where "auto" asks for none."""
