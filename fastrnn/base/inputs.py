@@ -130,7 +130,7 @@ class InputChecks(Categorical):
     _of_part = ()
     """What is noted of a part of the data, and not of all."""
 
-    def _decided(self, X=()):
+    def _decided(self, X=None):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
         shape, text = {name: getattr(self, name) for name in self._shape_parameters}, text_of(X)
         length = shape.get("embedding_dim")
@@ -147,7 +147,7 @@ class InputChecks(Categorical):
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
         found = {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
                  for name, value in shape.items()}  # fmt: skip
-        if len(X):
+        if X is not None:
             self._check_projected(found["hidden_size"])
         return found
 
