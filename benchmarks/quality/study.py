@@ -83,7 +83,7 @@ SETS = {
 
 
 def judged(task, split, changes, seeds):
-    """Return the mean score over seeds, and over folds of the training part if there is no validation part to read."""
+    """Return the mean over seeds: of accuracies also over folds of the training part, else on the validation part."""
     found, metric = [], task.metric
     for seed in range(seeds):
         model = build(task, changes, seed)

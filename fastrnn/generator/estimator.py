@@ -166,6 +166,11 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        UserWarning
+            If X is one long sequence of tokens, which stateful=True would read in many batches an epoch.
         """
         return self._fit(X, None, None, resume_from, X_val, groups=groups)
 
