@@ -191,7 +191,8 @@ def test_streams_that_are_too_short(train):
     assert_refused(estimator, lambda: estimator.fit(stream), match)
     fitted = train(make("generator_of_streams"), stream, None)
     assert_refused(fitted, lambda: fitted.score([np.array([2])]), "stream of one token")
-    assert_refused_by_new("generator", stream, None, r"X is an array of shape \(60,\)")
+    separate = make("generator", stateful=False)
+    assert_refused(separate, lambda: separate.fit(stream), r"X is an array of shape \(60,\)")
 
 
 @pytest.mark.parametrize("kind", TO_TOKENS)

@@ -7,6 +7,7 @@ import pytest
 from reference import assert_within
 from samples import assert_same_bits, tokens
 from scipy.special import log_softmax
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceGenerator
@@ -22,6 +23,10 @@ from fastrnn.streaming import Stream
 def small(**options):
     defaults = {"hidden_size": 6, "embedding_dim": 4, "max_iter": 2, "random_state": 0, "dropout": 0.0}
     return SequenceGenerator(**{**defaults, **options})
+
+
+def assert_same_weights(one, other):
+    assert_same_bits(one.network_.theta, other.network_.theta)
 
 
 def stream(n=123, n_tokens=5, seed=0):
@@ -110,18 +115,46 @@ def test_the_loss_is_the_negative_score():
     np.testing.assert_allclose(model.loss_curve_[0], -model.score(X), rtol=1e-5)
 
 
-def test_a_text_in_one_piece_wants_to_be_a_stream(recwarn):
-    text = [stream(2048)]
-    with pytest.warns(UserWarning, match=r"one sequence of 2049 steps: 1 epochs .*stateful=True") as found:
-        small(max_iter=1).fit(text)
-    assert found[0].filename == __file__
-    recwarn.clear()
-    small(max_iter=1).fit([text[0][:1000]])
-    small(max_iter=1).fit(text * 2)
-    small(max_iter=1).partial_fit(text)
-    small(max_iter=1, stateful=True).fit(text)
-    small(max_iter=1, embedding_dim=None).fit([text[0] / 7])
-    assert not recwarn.list
+def test_few_long_texts_are_a_stream():
+    text, options = stream(2048), {"max_iter": 1, "batch_size": 16}  # 2,049 tokens
+    expected = small(stateful=True, **options).fit(text)
+    for fitted in (small(**options).fit(given) for given in (text, [text], text.tolist(), [text.tolist()])):
+        assert_same_weights(fitted, expected)
+        assert fitted.score(text) == expected.score(text)
+    flat = text[:100]
+    assert small(**options).fit(flat).score(flat) == small(stateful=True, **options).fit(flat).score(flat)
+    assert_same_weights(small(**options).fit([text] * 2), small(stateful=True, **options).fit([text] * 2))
+    assert_same_weights(small(**options).partial_fit([text]), small(stateful=True, **options).partial_fit([text]))
+
+
+def test_a_stream_has_more_units():
+    def units_of(X, **options):
+        model = small(hidden_size="auto", max_iter=1, **options).fit(X)
+        return model.network_.encoder.recurrent.hidden_size
+
+    text, X, numbers = stream(2048), tokens(4, 5), [np.zeros(20)]
+    assert units_of(text) == units_of([text]) == units_of(X, stateful=True) == 256
+    assert units_of(X) == units_of([text], stateful=False) == units_of(numbers, embedding_dim=None) == 128
+    model = small(hidden_size="auto", proj_size=200, max_iter=1)
+    assert model.fit(text).network_.encoder.recurrent.output_size == 200
+    with pytest.raises(ValueError, match="proj_size must be smaller than hidden_size=128"):
+        model.fit(X)
+
+
+def test_other_sequences_begin_and_end():
+    text = stream(2048)
+    short, numbers = [text[:2047]], [text / 7]
+    for given, options in (
+        (short, {}), ([text, text[:100]], {}), ([text] * 32, {}), (numbers, {"embedding_dim": None}),
+        ([text], {"solver": "lbfgs"}), ([text], {"stateful": False}),
+        ([text], {"validation_fraction": KFold(2)}),
+    ):  # fmt: skip
+        model = small(**{"max_iter": 1, **options}).fit(given)
+        assert len(model.sample(length=3, random_state=0)) <= 3  # from the beginning on
+    again = small(max_iter=1, warm_start=True).fit([text])
+    again.set_params(stateful=True).fit([text[:500]])
+    with pytest.raises(ValueError, match="stateful=False, but the network to go on with has stateful=True"):
+        again.set_params(stateful=False).fit([text])
 
 
 @pytest.mark.parametrize("stretch", [1, 7, 1000])
@@ -192,7 +225,7 @@ def test_a_token_that_is_only_predicted():
 
 def greedy(model, prefix, length):
     """The most probable token each time, reading all of it anew."""
-    start = [] if model.stateful else [model.n_tokens_]
+    start = [] if model._boundary is None else [model.n_tokens_]
     made = []
     while len(made) < length:
         outputs, _ = read(model, np.array([*start, *prefix, *made], int))

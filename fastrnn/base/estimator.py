@@ -274,6 +274,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _new_cell(self):
         """That of the encoder, and of a decoder."""
         if self.proj_size:
+            self._check_projected(self._shape["hidden_size"])
             return projection.LSTMProjectedCell(self._shape["hidden_size"], self.proj_size)
         cell, rates = make_cell(self.cell, self.nonlinearity), self._noise()
         return noise.noisy(cell, *rates) if any(rates) else cell

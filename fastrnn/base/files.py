@@ -69,7 +69,7 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     holds_out = estimator.early_stopping and given.X_val is None
     beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
               "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),
-              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False),
+              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False) not in (False, "auto"),
               "scoring=, which reads what is held out at once,": holds_out and estimator._has_scorer(),
               "a splitter": holds_out and not isinstance(estimator.validation_fraction, Real)}  # fmt: skip
     for what in filter(beside.get, beside):

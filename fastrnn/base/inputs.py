@@ -52,7 +52,7 @@ NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in (
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
     **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X", "normalize_y"), ["boolean"]),
-    **dict.fromkeys(("return_sequences", "stateful"), ["boolean"]), "crf": ["boolean", AUTO],
+    "return_sequences": ["boolean"], **dict.fromkeys(("crf", "stateful"), ["boolean", AUTO]),
     **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "n_iter_no_change", "character_hidden_size"), [COUNT]),
     **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]),
     **dict.fromkeys(("bptt_steps", "max_length", "target_embedding_dim"), [COUNT, None]),
@@ -139,17 +139,14 @@ class InputChecks(Categorical):
             length = given if self.embeddings is None else np.shape(self.embeddings)[-1]
         is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
         readout = "last" if length is None or isinstance(text, Characters) else "max"
-        auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
+        auto = {"embedding_dim": length, "readout": readout, "crf": text is not None, "stateful": False}
         others = [source.network_.encoder.recurrent.hidden_size for source in sources_of(self.init_from)]
         auto["hidden_size"] = others[0] if others else UNITS[length is not None]
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
-        found = {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
-                 for name, value in shape.items()}  # fmt: skip
-        if X is not None:
-            self._check_projected(found["hidden_size"])
-        return found
+        return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
+                for name, value in shape.items()}  # fmt: skip
 
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""

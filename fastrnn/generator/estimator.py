@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT
 from fastrnn.base.files import by_file, in_parts
+from fastrnn.base.inputs import AUTO
 from fastrnn.generator.learning import Learning
 from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
@@ -29,8 +30,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
-    hidden_size : int, default=128
-        Number of hidden units in each layer.
+    hidden_size : int or "auto", default="auto"
+        Number of hidden units in each layer. "auto" is 256 for a stream, and 128 for sequences.
     dropout : float, default=0.2
         The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
         the output layer reads.
@@ -40,11 +41,13 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         The length of the trained vector of each token. None means that X holds numbers. They are standardised within.
     n_components : int, default=5
         The number of Gaussians that a step of numbers is a mixture of. Tokens do not use it.
-    stateful : bool, default=False
+    stateful : bool or "auto", default="auto"
         Whether X is one stream, or several that are joined, in place of separate sequences. A stream is cut into
         `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
-        piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. It is
-        for tokens.
+        piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. "auto"
+        is True if X is one array of tokens, or fewer than 32 of at least 2,048 each: as sequences they would be one
+        batch an epoch. It is False for `fastrnn.data.SequenceFiles`, with solver="lbfgs", and with a splitter as
+        `validation_fraction`. True is for tokens only.
     alpha : float or "auto", default="auto"
         The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
         different tokens.
@@ -54,7 +57,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         Whether each epoch takes the sequences in a new order. A stream is always read in order.
     bptt_steps : int or None, default=None
         The length of truncated backpropagation through time: gradients stop at each multiple of so many steps. None
-        does not truncate; with stateful=True it means 64.
+        does not truncate; of a stream it means 64.
     scoring : {"loss"}, callable or None, default=None
         The score of the validation data: of what `early_stopping` holds out, or of `X_val`. None and "loss" are the
         mean log probability of a token, or log density of a step. A callable is called as ``scoring(estimator, X,
@@ -121,12 +124,13 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     """
 
     _parameter_constraints = {
-        "embedding_dim": [COUNT, None], "n_components": [COUNT], "scoring": [StrOptions({"loss"}), callable, None],
+        "hidden_size": [COUNT, AUTO], "embedding_dim": [COUNT, None], "n_components": [COUNT],
+        "scoring": [StrOptions({"loss"}), callable, None],
     }  # fmt: skip
 
-    def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
+    def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
         dropout=0.2, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64, n_components=5, embeddings=None,
-        freeze_embeddings=False, stateful=False, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        freeze_embeddings=False, stateful="auto", solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
         momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
         clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
@@ -139,7 +143,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         Parameters
         ----------
         X : list of n arrays of shape (T_i,) or (T_i, I)
-            Sequences of tokens, integers from 0 on, (T_i,). With stateful=True, one such array is fine, too. With
+            Sequences of tokens, integers from 0 on, (T_i,). One such array is fine, too, unless stateful=False. With
             embedding_dim=None, sequences of I numbers a step; an array (n, T, I) or (n, T) is fine, too.
             `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : ignored
@@ -166,11 +170,6 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
-
-        Warns
-        -----
-        UserWarning
-            If X is one long sequence of tokens, which stateful=True would read in many batches an epoch.
         """
         return self._fit(X, None, None, resume_from, X_val, groups=groups)
 

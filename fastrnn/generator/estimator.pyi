@@ -35,7 +35,7 @@ class SequenceGenerator(Extractor, Streaming):
     n_components: int
     embeddings: ArrayLike | None
     freeze_embeddings: bool
-    stateful: bool
+    stateful: bool | Literal["auto"]
     learning_rate_init: float
     max_iter: int
     bptt_steps: int | None
@@ -48,7 +48,7 @@ class SequenceGenerator(Extractor, Streaming):
         self,
         *,
         cell: Cell = "lstm",
-        hidden_size: int = 128,
+        hidden_size: int | Literal["auto"] = "auto",
         proj_size: int = 0,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
@@ -60,7 +60,7 @@ class SequenceGenerator(Extractor, Streaming):
         n_components: int = 5,
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
-        stateful: bool = False,
+        stateful: bool | Literal["auto"] = "auto",
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

@@ -1,6 +1,5 @@
 """What stands behind a generator: from sequences to what a network learns of each next step, and to new ones."""
 
-import warnings
 from functools import partial
 from numbers import Real
 
@@ -24,6 +23,8 @@ STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
 AT_ONCE = 32
 """Sequences likewise."""
+UNITS = 128, 256
+"""What hidden_size="auto" is, for sequences and for a stream."""
 
 
 class Learning(FeatureExtractor, SequenceEstimator):
@@ -45,17 +46,34 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     # -------------------------------------------------------------------------------------- training
 
+    def _decided(self, X=None):
+        shape = super()._decided(X)
+        return shape | self._streaming(shape["stateful"])
+
+    def _streaming(self, is_stream):
+        """What the network keeps for life of whether it reads a stream."""
+        return {"stateful": is_stream} | ({"hidden_size": UNITS[is_stream]} if self.hidden_size == "auto" else {})
+
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "a list of sequences")
-        is_stream = self.stateful if reset else self._boundary is None
-        if is_stream and np.isscalar(next(iter(X), None)):
+        can_be_stream = self.stateful and not self._reads_numbers() if reset else self._boundary is None
+        is_flat = can_be_stream and np.isscalar(next(iter(X), None))
+        if is_flat:
             X = [np.asarray(X)]
         if self._reads_numbers() and is_panel(X):
             X = [*np.asarray(X)]  # later ones may have other lengths
         sequences = super()._check_sequences(X, reset=reset)
+        if reset and self.stateful == "auto":
+            self._shape |= self._streaming(self._is_stream(sequences.lengths, 1 if is_flat else LONG * AT_ONCE))
         if self._reads_numbers() and not reset:
             self._check_flags(sequences)
         return sequences
+
+    def _is_stream(self, lengths, least):
+        """Whether sequences of tokens are so few and so long that an epoch would have hardly a batch."""
+        can_be = not (self._reads_numbers() or self._only_asks or self.solver == "lbfgs")
+        can_be = can_be and isinstance(self.validation_fraction, Real)
+        return can_be and len(lengths) < AT_ONCE and int(lengths.min()) >= least
 
     def _check_flags(self, sequences):
         """What was nothing but 0 and 1 must stay so."""
@@ -75,15 +93,16 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     def _check_parameters(self):
         super()._check_parameters()
-        if self.stateful and self.embedding_dim is None:
+        is_stream = self._decided()["stateful"]
+        if is_stream and self.embedding_dim is None:
             why = "reads one stream of tokens, but embedding_dim=None says that X holds numbers"
             raise ValueError(f"stateful=True {why}: give these as sequences, with stateful=False")
         if self.label_smoothing and self.embedding_dim is None:
             found = f"label_smoothing={self.label_smoothing} is for tokens"
             raise ValueError(f"{found}, but embedding_dim=None says that X holds numbers: leave one out")
-        if self.stateful and self.solver == "lbfgs":
+        if is_stream and self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: use only one")
-        if self.stateful and not isinstance(self.validation_fraction, Real):
+        if is_stream and not isinstance(self.validation_fraction, Real):
             raise ValueError("stateful=True holds out the end of the stream: validation_fraction must be a number")
 
     def _problem(self, X, y, sample_weight, goes_on):
@@ -94,12 +113,12 @@ class Learning(FeatureExtractor, SequenceEstimator):
             self.n_tokens_ = self._agreed(super()._count_tokens(sequences.values), max)
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
-            self._boundary = None if self.stateful else self.n_tokens_
+            self._boundary = None if self._shape["stateful"] else self.n_tokens_
             vars(self).pop("binary_features_", None)  # of an earlier fit
         (inputs, targets), n_streams = self._shifted(sequences), None
-        if self.stateful:
+        if self._boundary is None:
             inputs, targets, n_streams = self._stretches(inputs.values, targets)
-        n_outputs = self.n_tokens_ + (not self.stateful)
+        n_outputs = self.n_tokens_ + (self._boundary is not None)
         loss = smoothed(cross_entropy, self.label_smoothing)
         return Problem(inputs, targets, np.ones(targets.size), n_outputs, loss, n_streams=n_streams)
 
@@ -168,21 +187,13 @@ class Learning(FeatureExtractor, SequenceEstimator):
     def _settings(self, lengths, *, is_part=False):
         """Those of a stream are of its stretches, in their order."""
         settings = super()._settings(lengths, is_part=is_part)
-        if not self.stateful:
-            if not is_part and len(lengths) == 1 and not self._reads_numbers():
-                self._warn_of_few_batches(int(lengths[0]))
+        if not self._shape["stateful"]:
             return settings
         n_parts = min(self.batch_size, len(lengths))
         return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
 
-    def _warn_of_few_batches(self, n_steps):
-        """A text in one piece is read as a whole for each step of training."""
-        if n_steps >= LONG * self.batch_size:
-            few = f"X is one sequence of {n_steps} steps: {self.max_iter} epochs are as many batches"
-            warnings.warn(f"{few}. Set stateful=True to read it as a stream, in many", UserWarning, stacklevel=6)
-
     def _split(self, n, strata, rng):
-        if not self.stateful:
+        if not self._shape["stateful"]:
             return super()._split(n, strata, rng)
         n_parts = min(self.batch_size, n)
         n_stretches = n // n_parts

@@ -38,7 +38,7 @@ def check_subject(display, estimator, is_right, expected):
 def opened(display, estimator):
     """A copy of an estimator that reads sequences, with a network of its own to be looked into."""
     parameters = getattr(estimator, "get_params", dict)()
-    is_reader = "embedding_dim" in parameters and not parameters.get("stateful")
+    is_reader = "embedding_dim" in parameters and getattr(estimator, "_boundary", 0) is not None
     expected = "a model that reads sequences, such as a SequenceClassifier (but of no stateful generator)"
     check_subject(display, estimator, is_reader, expected)
     estimator._refuse_patches("a picture of its states")

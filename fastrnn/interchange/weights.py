@@ -238,8 +238,8 @@ class Filling:
         if reads_numbers := self.shape["embedding_dim"] is None:
             found |= {"_X_mean": np.zeros(sizes["inputs"]), "_X_scale": np.ones(sizes["inputs"])}
         if isinstance(estimator, SequenceGenerator):
-            n_tokens = n_outputs - (not estimator.stateful)
-            found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
+            n_tokens = n_outputs - (not self.shape["stateful"])
+            found = {"n_tokens_": n_tokens, "_boundary": None if self.shape["stateful"] else n_tokens}
         # A kind looks only at those that are its own.
         return {"_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
                 "n_features_in_": sizes["inputs"] if reads_numbers else 1,
