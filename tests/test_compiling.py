@@ -1,6 +1,7 @@
 """Compiled code on disk: whatever becomes of its files, functions answer right and one warning names the folder."""
 
 import errno
+import gc
 import importlib.util
 import logging
 import os
@@ -251,6 +252,19 @@ def test_no_folder_at_all(process, monkeypatch):
     messages, n_compiled = process()
     assert len(messages) == 1 and "no writable folder" in messages[0] and "NUMBA_CACHE_DIR" in messages[0]
     assert n_compiled == 0 and isinstance(compiling._cache_of(process), NullCache)
+
+
+@pytest.mark.parametrize("is_collecting", [True, False])
+def test_no_garbage_is_collected_while_a_kernel_is_compiled(process, is_collecting):
+    states = []
+    process.at_compiling = lambda: states.append(gc.isenabled())
+    try:
+        if not is_collecting:
+            gc.disable()
+        assert process() == ([], 1)
+        assert states == [False] and gc.isenabled() is is_collecting
+    finally:
+        gc.enable()
 
 
 def test_the_first_compilation_is_logged_once(process, caplog):
