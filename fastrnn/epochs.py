@@ -55,16 +55,16 @@ def learning_rate_factor(schedule, step, n_steps):
     return 1.0
 
 
-def epochs_for(lengths, batch_size, least, updates):
+def epochs_for(lengths, n_batches, least, updates):
     """What max_iter="auto" is for sequences of these lengths: epochs at least, and updates if they can be had."""
-    return max(least, min(ceil(updates / ceil(len(lengths) / batch_size)), STEPS // int(lengths.sum())))
+    return max(least, min(ceil(updates / n_batches), STEPS // int(lengths.sum())))
 
 
-def decay_for(n_sequences, batch_size, n_epochs, rate, schedule):
+def decay_for(n_batches, n_epochs, rate, schedule):
     """What alpha="auto" is: as much in all as fits any number of steps (Wang and Aitchison 2024).
 
-    >>> decay_for(32_000, 32, 20, 5e-3, "cosine")
+    >>> decay_for(1000, 20, 5e-3, "cosine")
     0.05
     """
-    steps, mean = n_epochs * ceil(n_sequences / batch_size), 1.0 if schedule in ("constant", "plateau") else 0.5
-    return min(STRONGEST, SHRINKING / (max(FEWEST, steps) * mean * rate))
+    mean = 1.0 if schedule in ("constant", "plateau") else 0.5
+    return min(STRONGEST, SHRINKING / (max(FEWEST, n_epochs * n_batches) * mean * rate))

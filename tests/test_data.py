@@ -200,6 +200,16 @@ def test_it_learns_also_where_classes_are_sorted_by_file(tmp_path):
     assert clf.score(files) > 0.95
 
 
+def test_updates_are_counted_as_windows_make_them(tmp_path):
+    """A window of few sequences is a small batch: "auto" epochs and decay go by the batches that there are."""
+    tokens = [np.arange(3) + k % 90 for k in range(N)]
+    model = SequenceClassifier(hidden_size=4, embedding_dim=4, random_state=0)
+    once, often = (clone(model).fit(written(tmp_path / f"{n}", n, tokens, LABELS, window=1))._trainer for n in (1, 40))
+    steps = [t.settings.max_iter * n_batches for t, n_batches in ((once, 4), (often, 40))]
+    assert steps[0] == pytest.approx(steps[1], rel=0.03)
+    assert once.settings.alpha * steps[0] == pytest.approx(often.settings.alpha * steps[1])
+
+
 def test_an_epoch_draws_each_sequence_once_and_each_window_after_another():
     sizes, lengths = [5, 3, 8, 1, 7], RNG.integers(1, 9, 24)
     for shuffle in (True, False):

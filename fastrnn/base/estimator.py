@@ -304,16 +304,17 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
-    def _settings(self, lengths, *, is_part=False):
-        """For sequences of these lengths; `is_part` if there are steps before or after, nobody knows how many."""
+    def _settings(self, lengths, *, is_part=False, n_batches=None):
+        """For sequences of these lengths, in so many batches; `is_part` if there are steps before or after."""
         own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
+        n_batches = n_batches or -(-n // self.batch_size)
         if own["max_iter"] == "auto":
-            size = n if self.solver == "lbfgs" else self.batch_size
-            own["max_iter"] = epochs_for(lengths, size, *self._budget[not self._reads_numbers()])
+            budget = self._budget[not self._reads_numbers()]
+            own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, *budget)
         if own["alpha"] == "auto":
             decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > self._undecayed
-            taken = self.batch_size, own["max_iter"], self.learning_rate_init, self.learning_rate
-            alpha = DECAY if is_part or self.init_from is not None else decay_for(n, *taken)
+            taken = n_batches, own["max_iter"], self.learning_rate_init, self.learning_rate
+            alpha = DECAY if is_part or self.init_from is not None else decay_for(*taken)
             own |= {"solver": "adamw", "alpha": alpha} if decays else {"alpha": 0.0}
         return Settings(n_sequences=n, **own)
 
@@ -339,8 +340,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         if self.max_iter == "auto" and self.n_iter_ == self._trainer.settings.max_iter:
             warn_if_not_learned(self.loss_curve_, constant())
 
-    def _begin_in_parts(self, found, rng):
-        """A network for data in parts, of which all have `Agreed`, and how to train it."""
+    def _begin_in_parts(self, found, rng, n_batches=None):
+        """A network for data in parts, of which all have `Agreed`, and how to train it, in so many batches."""
         for message in next((one.warned for one in found if one.warned), ()):
             warnings.warn(message, stacklevel=6)  # of the caller of `fit`
         vars(self).pop("feature_names_in_", None)  # of an earlier fit
@@ -348,7 +349,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         self._make_network(rng)
         if self._readout() is None:
             self._start_at(found[0].loss, [one.told for one in found])
-        return self._settings(np.concatenate([one.lengths for one in found]))
+        return self._settings(np.concatenate([one.lengths for one in found]), n_batches=n_batches)
 
     def _save_at(self, path):
         """Write a checkpoint of the model alone."""

@@ -85,7 +85,10 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
 
     found, answers = agree(lambda known: [*files._each(partial(asked, known))], lambda k: files.paths[k].name)
     rng = check_random_state(estimator.random_state)
-    settings, sizes = estimator._begin_in_parts(found, rng), [one.lengths.size for one in found]
+    sizes = np.array([one.lengths.size for one in found])
+    windows = windows_of(np.arange(sizes.size), files.window)
+    n_batches = sum(-(-int(sizes[places].sum()) // estimator.batch_size) for places in windows)
+    settings = estimator._begin_in_parts(found, rng, n_batches)
     chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
     if holds_out:
         for k, one in enumerate(found):

@@ -184,9 +184,9 @@ class Learning(FeatureExtractor, SequenceEstimator):
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
-    def _settings(self, lengths, *, is_part=False):
+    def _settings(self, lengths, **how):
         """Those of a stream are of its stretches, in their order."""
-        settings = super()._settings(lengths, is_part=is_part)
+        settings = super()._settings(lengths, **how)
         if not self._shape["stateful"]:
             return settings
         n_parts = min(self.batch_size, len(lengths))
