@@ -97,8 +97,8 @@ plt.show()
 
 X, y = make_number_agreement(4000, max_intervening=4, random_state=0)
 clf = SequenceClassifier(
-    cell="lstm", hidden_size=16, bidirectional=False, readout="last", embedding_dim=16, max_iter=8 if short else 15,
-    random_state=0,
+    cell="lstm", hidden_size=16, num_layers=1, bidirectional=False, readout="last", embedding_dim=16,
+    max_iter=8 if short else 15, random_state=0,
 ).fit(X[:-500], y[:-500])  # fmt: skip
 print(f"{clf.score(X[-500:], y[-500:]):.1%} of new sentences right")
 x = next(x for x in X[-500:] if len(x) > 12)

@@ -42,7 +42,14 @@ right = {}
 for name, (cell, fewest) in networks.items():
     chosen = np.flatnonzero(nouns_between(X) >= fewest)[:4000]
     clf = SequenceClassifier(
-        cell=cell, bidirectional=False, readout="last", embedding_dim=16, max_iter=15, random_state=0
+        cell=cell,
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        readout="last",
+        embedding_dim=16,
+        max_iter=15,
+        random_state=0,
     )
     clf.fit([X[k] for k in chosen], y[chosen])
     right[name] = clf.predict(X_test) == y_test

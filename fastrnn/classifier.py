@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin
 from fastrnn.base import SHARED_CONSTRAINTS, AttentionReader, InformedExtractor, Problem, SequenceEstimator, labels
 from fastrnn.base.classes import LabelsOfSequences
 from fastrnn.base.files import by_file, in_parts
+from fastrnn.base.inputs import SIZES
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
@@ -24,15 +25,14 @@ class SequenceClassifier(
         The kind of recurrent layer. "lstm", "gru" and "rnn" are PyTorch's. "gru_reset_before" is the GRU of Cho et al.
         2014, and of Keras with reset_after=False. "mingru", "minlstm" (Feng et al. 2024) and "sru" (Lei et al. 2018)
         train faster. "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one. In "lstm_peephole"
-        gates see the cell state (Gers and Schmidhuber 2000). "lstm_layer_norm" and "gru_layer_norm" are
-        normalised (Ba et al. 2016).
-    hidden_size : int, default=64
-        Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
+        gates see the cell state (Gers and Schmidhuber 2000). "lstm_layer_norm" and "gru_layer_norm": Ba et al. 2016.
+    hidden_size : int or "auto", default="auto"
+        Number of hidden units in each layer and direction. "auto" is 64 for numbers, 128 for tokens, or as `init_from`.
     proj_size : int, default=0
         With R = proj_size, from 1 to hidden_size - 1, the state h that others read is projected to R numbers (Sak et
         al. 2014). For cell="lstm"; 0 is none.
-    num_layers : int, default=1
-        Number of recurrent layers. Each layer reads the outputs of the layer below.
+    num_layers : int or "auto", default="auto"
+        Number of recurrent layers, each over the one below. "auto" is 1 for numbers, 2 for tokens, or as `init_from`.
     bidirectional : bool, default=True
         Whether a second set of weights reads each sequence backwards. `stream` needs False.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
@@ -266,11 +266,11 @@ class SequenceClassifier(
     ((50, 2), True)
     """
 
-    _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
-    _budget = (60, 3000), (20, 2000)
+    _parameter_constraints = SIZES | {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
+    _budget, _levels = ((60, 3000), (20, 2000)), (1, 2)
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
+    def __init__(self, *, cell="gru", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,
         nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout="auto", readout="auto",
         embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
         character_hidden_size=32, normalize_X=True, missing="error", time_column=None, categorical_features=None,

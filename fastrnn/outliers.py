@@ -48,6 +48,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     hidden_size : int, default=32
         Number of hidden units in each layer and direction. With "reconstruction" a sequence must go through a vector of
         twice as many numbers. Keep it small: what goes through a wide one comes out right, odd or not.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     recurrent_dropout : float or "auto", default=0.0
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     alpha : float or "auto", default=0.0

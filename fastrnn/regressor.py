@@ -33,6 +33,10 @@ class SequenceRegressor(  # numpydoc ignore=PR01
 
     Parameters
     ----------
+    hidden_size : int, default=64
+        Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=False
         Whether a second set of weights reads each sequence backwards. `stream` needs False.
     recurrent_dropout : float or "auto", default=0.0

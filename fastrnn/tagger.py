@@ -6,7 +6,7 @@ from fastrnn import storage
 from fastrnn.base import InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.inputs import AUTO, COUNT, steps_weights
+from fastrnn.base.inputs import SIZES, steps_weights
 from fastrnn.base.labels import check_as_long, check_classes, classes_of, classes_to_come, labels_there, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
@@ -26,9 +26,8 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
-    hidden_size : int or "auto", default="auto"
-        Number of hidden units in each layer and direction. "auto" is 64 for numbers and 128 for tokens,
-        or what `init_from` has.
+    num_layers : int or "auto", default="auto"
+        Number of recurrent layers. Each layer reads the outputs of the layer below. "auto" is 1, or as `init_from`.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"
@@ -102,10 +101,10 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     """A row of outputs for each step."""
 
     _budget = (30, 1000), (30, 1000)
-    _parameter_constraints = {"hidden_size": [COUNT, AUTO]}
+    _parameter_constraints = SIZES
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers=1, bidirectional=True,
+    def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,
         nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout="auto", embedding_dim="auto",
         embeddings=None, freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, crf="auto",
         normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",

@@ -63,7 +63,7 @@ class SequenceTagger(Extractor, Informed):
         cell: Cell = "lstm",
         hidden_size: int | Literal["auto"] = "auto",
         proj_size: int = 0,
-        num_layers: int = 1,
+        num_layers: int | Literal["auto"] = "auto",
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,

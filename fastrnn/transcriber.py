@@ -42,6 +42,10 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
+    hidden_size : int, default=64
+        Number of hidden units in each layer and direction.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     recurrent_dropout : float or "auto", default=0.0
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     decoding : {"greedy", "beam"}, default="greedy"

@@ -76,6 +76,28 @@ def test_a_tagger_of_tokens_has_more_units(tmp_path):
     assert follows.network_.encoder.recurrent.hidden_size == 7
 
 
+def test_a_classifier_of_tokens_has_two_levels(tmp_path):
+    def sizes(model):
+        stack = model.network_.encoder.recurrent
+        return stack.hidden_size, stack.num_layers
+
+    texts, numbers = ids(), [np.asarray(x, float) for x in ids()]
+    for X, expected in ((texts, (128, 2)), (numbers, (64, 1))):
+        clf = SequenceClassifier(max_iter=1, random_state=0).fit(X, LABELS)
+        fastrnn.save(clf, tmp_path / "clf.safetensors")
+        loaded = fastrnn.load(tmp_path / "clf.safetensors")
+        for each in (clf, loaded, loaded.partial_fit(X, LABELS)):
+            assert sizes(each) == expected and (each.hidden_size, each.num_layers) == ("auto", "auto")
+    y = [np.where(np.asarray(x) % 2, "odd", "even") for x in texts]
+    source = SequenceClassifier(max_iter=1).fit(texts, LABELS)
+    assert sizes(SequenceTagger(init_from=source, cell="gru", max_iter=1).fit(texts, y)) == (128, 2)
+    source = SequenceTagger(cell="gru", max_iter=1).fit(texts, y)
+    assert sizes(SequenceClassifier(init_from=source, max_iter=1).fit(texts, LABELS)) == (128, 1)
+    with pytest.raises(ValueError, match="num_layers=1, but the network to go on with has num_layers=2"):
+        clf = SequenceClassifier(max_iter=1, warm_start=True).fit(texts, LABELS)
+        clf.set_params(num_layers=1).fit(texts, LABELS)
+
+
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor, SequenceTagger])
 def test_a_pipeline_of_two_words(kind):
     y = {SequenceClassifier: LABELS, SequenceRegressor: [float(len(text)) for text in TEXTS]}.get(kind)

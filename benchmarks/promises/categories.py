@@ -30,7 +30,7 @@ from fastrnn.metrics import span_f1_score
 from fastrnn.preprocessing import Tokenizer
 
 LEAST, N_CATEGORIES = 0.95, 40
-OF_NAMES = {"cell": "lstm", "hidden_size": 128, "dropout": 0.3, "max_iter": 12}
+OF_NAMES = {"cell": "lstm", "hidden_size": 128, "num_layers": 1, "dropout": 0.3, "max_iter": 12}
 OF_SLOTS = {"hidden_size": 64, "dropout": 0.3, "max_iter": 8, "crf": True}
 TOKENS = {"names18": {"embedding_dim": 32}, "SNIPS": {"embedding_dim": 64, "character_embedding_dim": None}}
 

@@ -48,6 +48,8 @@ GRIDS = {
         "dropout": [0.0, 0.3, 0.5],
         "learning_rate": ["constant", "cosine"],
         "embedding_dim": [64],
+        "hidden_size": [64],
+        "num_layers": [1],
         "max_iter": [8],
     },
     "names18": {
@@ -57,6 +59,7 @@ GRIDS = {
         "dropout": [0.0, 0.3],
         "embedding_dim": [32],
         "hidden_size": [128],
+        "num_layers": [1],
         "max_iter": [12],
     },
     "FloodModeling1": {"cell": ["lstm", "gru"], "readout": ["last", "mean", "max"], "transform": [None, "log1p"]},

@@ -26,10 +26,13 @@ SETTINGS = {
     "SyntheticControl": BEFORE,
     "ItalyPowerDemand": {"readout": "last"},
     "ECG200": {"recurrent_dropout": 0.0},
-    "SNIPS intents": WORDS_ALONE | NO_DECAY | {"readout": "max", "embedding_dim": 64, "dropout": 0.3, "max_iter": 8},
+    "SNIPS intents": WORDS_ALONE
+    | NO_DECAY
+    | {"readout": "max", "embedding_dim": 64, "hidden_size": 64, "num_layers": 1, "dropout": 0.3, "max_iter": 8},
     "names18": NO_DECAY
     | {
         "cell": "lstm",
+        "num_layers": 1,
         "readout": "last",
         "learning_rate": "cosine",
         "dropout": 0.3,

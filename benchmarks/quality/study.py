@@ -50,6 +50,9 @@ OF_TEXT = {
     "weights averaged": {"averaging": 5},
     "no decay": {"alpha": 0.0},
     "more decay": {"solver": "adamw", "alpha": 0.3},
+    "64 units": {"hidden_size": 64},
+    "one level": {"num_layers": 1},
+    "64 units, one level": {"hidden_size": 64, "num_layers": 1},
 }
 OF_TAGS = {
     "defaults": {},
@@ -73,6 +76,7 @@ OF_TRANSLATIONS = {
     "dropout 0.5": {"dropout": 0.5},
     "noise": {"recurrent_dropout": 0.2},
     "rate 2e-3": {"learning_rate_init": 2e-3},
+    "128 units": {"hidden_size": 128},
 }
 SETS = {
     "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),

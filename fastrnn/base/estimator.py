@@ -260,12 +260,12 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, *more)
 
     def _new_encoder(self):
-        units = {"hidden_size": self._shape["hidden_size"]}
-        recurrent = units | {name: getattr(self, name) for name in ("num_layers", "bidirectional", "bias")}
+        sizes = {name: self._shape[name] for name in ("hidden_size", "num_layers")}
+        recurrent = sizes | {name: getattr(self, name) for name in ("bidirectional", "bias")}
         embedding = None if self._reads_numbers() else self._new_embedding()
         n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
         if holes is not None and holes.n_ages:
-            decay = fading.Decay(n, holes.flagged, units["hidden_size"], self.dtype)
+            decay = fading.Decay(n, holes.flagged, sizes["hidden_size"], self.dtype)
         if self._coded.size:
             counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
             categories = Categories(n if decay is None else decay.output_size, counts, self.dtype)

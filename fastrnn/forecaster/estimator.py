@@ -95,6 +95,10 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         Whether the network reads the place of each step in the day, week and year. It needs timestamps.
     missing : {"error", "interpolate"}, default="error"
         What to do with NaN inside a series, and with rows that are missing between timestamps.
+    hidden_size : int, default=64
+        Number of hidden units in each layer.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     dropout : float, default=0.0
         The fraction of numbers that are set to zero during training: between layers, and in what the output layer
         reads.

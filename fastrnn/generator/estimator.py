@@ -32,6 +32,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         The kind of recurrent layer: one that `SequenceClassifier` names.
     hidden_size : int or "auto", default="auto"
         Number of hidden units in each layer. "auto" is 256 for a stream, and 128 for sequences.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     dropout : float, default=0.2
         The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
         the output layer reads.

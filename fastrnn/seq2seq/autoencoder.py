@@ -73,6 +73,8 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
     hidden_size : int, default=64
         Number of hidden units in each layer and direction of encoder and decoder. The vector has as many numbers, or
         twice as many if `bidirectional` is True.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=True
         Whether the encoder reads each sequence backwards, too. The decoder has one direction.
     recurrent_dropout : float or "auto", default=0.0

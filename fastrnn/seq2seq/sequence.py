@@ -21,8 +21,10 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer, in encoder and decoder: one that `SequenceClassifier` names.
-    hidden_size : int, default=128
+    hidden_size : int, default=256
         Number of hidden units in each layer and direction of encoder and decoder.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=True
         Whether the encoder reads each sequence backwards, too. The decoder has one direction.
     dropout : float, default=0.3
@@ -103,7 +105,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, bidirectional=True,
+    def __init__(self, *, cell="lstm", hidden_size=256, proj_size=0, num_layers=1, bidirectional=True,
         nonlinearity="tanh", bias=True, dropout=0.3, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64,
         embeddings=None, freeze_embeddings=False, target_embedding_dim=64, attention="dot", max_length=None,
         normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",

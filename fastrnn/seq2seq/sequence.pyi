@@ -54,7 +54,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         self,
         *,
         cell: Cell = "lstm",
-        hidden_size: int = 128,
+        hidden_size: int = 256,
         proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,

@@ -30,6 +30,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         The kind of recurrent layer: one that `SequenceClassifier` names.
     hidden_size : int, default=128
         Number of hidden units in each layer.
+    num_layers : int, default=1
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     dropout : float, default=0.3
         The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
         the output layer reads.
