@@ -145,7 +145,8 @@ def test_gradients_are_numerical_derivatives(name):
     model = kind(**SMALL | options).fit(X, y)
     display = GradientFlowDisplay.from_estimator(model, X[3:4], y[3:4])
     letters, n_directions = STATES.get(model.cell, "h"), 1 + model.bidirectional
-    assert len(display.norms) == len(letters) * n_directions * model.num_layers
+    n_layers = model.network_.encoder.recurrent.num_layers
+    assert len(display.norms) == len(letters) * n_directions * n_layers
     for state, norms in display.norms.items():
         expected = [numerical_norm(model, model._checked(X[3:4])[0], y[3], state, t) for t in range(4)]
         np.testing.assert_allclose(norms, expected, rtol=1e-5, atol=1e-9)

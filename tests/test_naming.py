@@ -120,4 +120,4 @@ def test_signatures_copies_and_pickles_are_as_ever(estimator):
 def test_help_shows_the_parameters():
     code = "import fastrnn; help(fastrnn.SequenceClassifier)"
     done = subprocess.run([sys.executable, "-c", code], cwd=TESTS.parent, capture_output=True, text=True, check=True)
-    assert "class SequenceClassifier(" in done.stdout and "cell='gru', hidden_size=64" in done.stdout
+    assert "class SequenceClassifier(" in done.stdout and "cell='gru', hidden_size='auto'" in done.stdout

@@ -304,10 +304,13 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
-    def _settings(self, lengths, *, is_part=False, n_batches=None):
-        """For sequences of these lengths, in so many batches; `is_part` if there are steps before or after."""
+    def _settings(self, lengths, *, is_part=False, windows=None):
+        """For sequences of these lengths; `is_part` if there are steps before or after, nobody knows how many.
+
+        Batches are of the sequences of one of `windows`, which say how many each of their files has.
+        """
         own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
-        n_batches = n_batches or -(-n // self.batch_size)
+        n_batches = sum(-(-int(np.sum(sizes)) // self.batch_size) for sizes in windows or [n])
         if own["max_iter"] == "auto":
             budget = self._budget[not self._reads_numbers()]
             own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, *budget)
@@ -340,8 +343,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         if self.max_iter == "auto" and self.n_iter_ == self._trainer.settings.max_iter:
             warn_if_not_learned(self.loss_curve_, constant())
 
-    def _begin_in_parts(self, found, rng, n_batches=None):
-        """A network for data in parts, of which all have `Agreed`, and how to train it, in so many batches."""
+    def _begin_in_parts(self, found, rng, windows=None):
+        """A network for data in parts, of which all have `Agreed`, and how to train it."""
         for message in next((one.warned for one in found if one.warned), ()):
             warnings.warn(message, stacklevel=6)  # of the caller of `fit`
         vars(self).pop("feature_names_in_", None)  # of an earlier fit
@@ -349,7 +352,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         self._make_network(rng)
         if self._readout() is None:
             self._start_at(found[0].loss, [one.told for one in found])
-        return self._settings(np.concatenate([one.lengths for one in found]), n_batches=n_batches)
+        return self._settings(np.concatenate([one.lengths for one in found]), windows=windows)
 
     def _save_at(self, path):
         """Write a checkpoint of the model alone."""

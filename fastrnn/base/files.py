@@ -86,9 +86,7 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     found, answers = agree(lambda known: [*files._each(partial(asked, known))], lambda k: files.paths[k].name)
     rng = check_random_state(estimator.random_state)
     sizes = np.array([one.lengths.size for one in found])
-    windows = windows_of(np.arange(sizes.size), files.window)
-    n_batches = sum(-(-int(sizes[places].sum()) // estimator.batch_size) for places in windows)
-    settings = estimator._begin_in_parts(found, rng, n_batches)
+    settings = estimator._begin_in_parts(found, rng, windows_of(sizes, files.window))
     chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
     if holds_out:
         for k, one in enumerate(found):
@@ -102,9 +100,8 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out)
     windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
     validate = windows.validate if holds_out else estimator._by_given(given) if given.X_val is not None else None
-    learn, decides = estimator._trainer.fit, estimator.early_stopping
-    train = partial(learn, windows, np.concatenate(lengths), validate, decides=decides)
-    estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
+    fit = partial(estimator._trainer.fit, windows, np.concatenate(lengths), validate, decides=estimator.early_stopping)
+    estimator._trained(fit, partial(constant_of, found), estimator._save_at, files, None, None)
 
 
 class Plan(list):
