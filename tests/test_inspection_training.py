@@ -99,7 +99,7 @@ def loss_of_pushed(model, x, target, name, t, push):
     """The loss of a sequence if a state is pushed t steps before its direction's end."""
     network, H = model.network_, model.hidden_size
     params, rows, bidirectional = network.encoder.recurrent.parameters.copies(), x, model.bidirectional
-    for layer in range(model.num_layers):
+    for layer in range(network.encoder.recurrent.num_layers):
         directions = []
         for suffix in (f"_l{layer}", f"_l{layer}_reverse")[: 1 + bidirectional]:
             step, p = (-1 if "reverse" in suffix else 1), reference._cell_params(params, suffix)
@@ -145,8 +145,8 @@ def test_gradients_are_numerical_derivatives(name):
     model = kind(**SMALL | options).fit(X, y)
     display = GradientFlowDisplay.from_estimator(model, X[3:4], y[3:4])
     letters, n_directions = STATES.get(model.cell, "h"), 1 + model.bidirectional
-    n_layers = model.network_.encoder.recurrent.num_layers
-    assert len(display.norms) == len(letters) * n_directions * n_layers
+    n_levels = model.network_.encoder.recurrent.num_layers
+    assert len(display.norms) == len(letters) * n_directions * n_levels
     for state, norms in display.norms.items():
         expected = [numerical_norm(model, model._checked(X[3:4])[0], y[3], state, t) for t in range(4)]
         np.testing.assert_allclose(norms, expected, rtol=1e-5, atol=1e-9)
