@@ -210,6 +210,17 @@ def test_updates_are_counted_as_windows_make_them(tmp_path):
     assert once.settings.alpha * steps[0] == pytest.approx(often.settings.alpha * steps[1])
 
 
+@pytest.mark.parametrize("window", [1, 4])
+def test_long_texts_in_files_are_no_stream(window, tmp_path):
+    """In memory so few would be one; but of files nobody sees all at once, and a window is not the data."""
+    texts = [RNG.integers(0, 5, 2048) for _ in range(N)]
+    generator = SequenceGenerator(hidden_size=2, embedding_dim=2, max_iter=1, random_state=0)
+    files = SequenceFiles.write(tmp_path / "texts", ((texts[k : k + 1],) for k in range(4)), window=window)
+    found, expected = (clone(generator).set_params(stateful=stateful).fit(files) for stateful in ("auto", False))
+    assert (found.network_.theta == expected.network_.theta).all() and found.loss_curve_ == expected.loss_curve_
+    assert generator.fit(texts[:4])._boundary is None
+
+
 def test_an_epoch_draws_each_sequence_once_and_each_window_after_another():
     sizes, lengths = [5, 3, 8, 1, 7], RNG.integers(1, 9, 24)
     for shuffle in (True, False):

@@ -3,6 +3,7 @@
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 import pytest
 from reference import assert_within
 from samples import assert_same_bits, tokens
@@ -151,6 +152,11 @@ def test_other_sequences_begin_and_end():
     ):  # fmt: skip
         model = small(**{"max_iter": 1, **options}).fit(given)
         assert len(model.sample(length=3, random_state=0)) <= 3  # from the beginning on
+    frame = pd.DataFrame(np.arange(12).reshape(3, 4) % 5)
+    assert_same_weights(small(max_iter=1).fit(frame), small(max_iter=1, stateful=False).fit(frame))
+    for options in ({"solver": "lbfgs"}, {"validation_fraction": KFold(2)}):
+        with pytest.raises(ValueError, match=r"X is an array of shape \(2048,\)"):
+            small(max_iter=1, **options).fit(text)
     again = small(max_iter=1, warm_start=True).fit([text])
     again.set_params(stateful=True).fit([text[:500]])
     with pytest.raises(ValueError, match="stateful=False, but the network to go on with has stateful=True"):

@@ -153,7 +153,10 @@ WRONG = {
     "size": ({"hidden_size": 7}, "init_from has hidden_size=6, but this estimator has hidden_size=7: set it to that"),
     "vectors": ({"embedding_dim": 5}, "init_from has embedding_dim=4, but this estimator has embedding_dim=5"),
     "cell": ({"cell": "lstm"}, "init_from has cell='gru', but this estimator has cell='lstm'"),
-    "layers": ({"init_from": "deep", "num_layers": 2}, "upper layers read both directions: set bidirectional=False"),
+    "layers": (
+        {"init_from": "deep", "num_layers": 2},
+        "both directions: set bidirectional=False, or fit it with num_layers=1",
+    ),
     "twice": ({"init_from": "same"}, "have other vectors .embedding.: fit the second with embeddings="),
     "one way": ({"init_from": "both", "bidirectional": False}, "both directions, but bidirectional=False"),
     "embeddings": ({"embeddings": np.ones((9, 4))}, "embeddings and init_from both say which vectors tokens have"),

@@ -11,6 +11,7 @@ from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
 from fastrnn.losses.steps import NextStep, flags_of
+from fastrnn.moments import alone
 from fastrnn.sequences import Sequences, as_sequences, is_panel, next_tokens, one_later
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -56,24 +57,28 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "a list of sequences")
-        can_be_stream = self.stateful and not self._reads_numbers() if reset else self._boundary is None
-        is_flat = can_be_stream and np.isscalar(next(iter(X), None))
+        can_be_stream = self._can_be_stream() if reset else self._boundary is None
+        # Of a frame the first is the name of a column.
+        is_flat = can_be_stream and getattr(X, "ndim", 1) == 1 and np.isscalar(next(iter(X), None))
         if is_flat:
             X = [np.asarray(X)]
         if self._reads_numbers() and is_panel(X):
             X = [*np.asarray(X)]  # later ones may have other lengths
         sequences = super()._check_sequences(X, reset=reset)
         if reset and self.stateful == "auto":
-            self._shape |= self._streaming(self._is_stream(sequences.lengths, 1 if is_flat else LONG * AT_ONCE))
+            # So few and so long that an epoch would have hardly a batch.
+            is_long = len(sequences) < AT_ONCE and int(sequences.lengths.min()) >= LONG * AT_ONCE
+            self._shape |= self._streaming(is_flat or can_be_stream and is_long)
         if self._reads_numbers() and not reset:
             self._check_flags(sequences)
         return sequences
 
-    def _is_stream(self, lengths, least):
-        """Whether sequences of tokens are so few and so long that an epoch would have hardly a batch."""
-        can_be = not (self._reads_numbers() or self._only_asks or self.solver == "lbfgs")
-        can_be = can_be and isinstance(self.validation_fraction, Real)
-        return can_be and len(lengths) < AT_ONCE and int(lengths.min()) >= least
+    def _can_be_stream(self):
+        """Whether X may be a stream: parts of the data, such as files, are none."""
+        if self.stateful != "auto":
+            return self.stateful
+        can_be = self._agreed is alone and self.solver != "lbfgs" and isinstance(self.validation_fraction, Real)
+        return can_be and not self._reads_numbers()
 
     def _check_flags(self, sequences):
         """What was nothing but 0 and 1 must stay so."""
