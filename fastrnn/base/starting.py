@@ -66,9 +66,8 @@ def check_alike(estimator, sources):
             raise ValueError("init_from has both directions, but bidirectional=False: set bidirectional=True")
         if _directions(source) == 1 and mine["bidirectional"] and mine["num_layers"] > 1:
             what = f"init_from reads forwards alone, but with bidirectional=True and num_layers={mine['num_layers']}"
-            raise ValueError(
-                f"{what} upper layers read both directions: set bidirectional=False, or fit it with num_layers=1"
-            )
+            advice = "set bidirectional=False, or fit it with num_layers=1"
+            raise ValueError(f"{what} upper layers read both directions: {advice}")
 
 
 def take_over(network, sources):
