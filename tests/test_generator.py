@@ -11,8 +11,10 @@ from scipy.special import log_softmax
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
+import fastrnn
 from fastrnn import SequenceGenerator
 from fastrnn.base import Problem
+from fastrnn.callbacks import Checkpoint
 from fastrnn.generator import learning
 from fastrnn.generator.learning import draw
 from fastrnn.losses.loss import cross_entropy, log_probabilities
@@ -126,6 +128,23 @@ def test_few_long_texts_are_a_stream():
     assert small(**options).fit(flat).score(flat) == small(stateful=True, **options).fit(flat).score(flat)
     assert_same_weights(small(**options).fit([text] * 2), small(stateful=True, **options).fit([text] * 2))
     assert_same_weights(small(**options).partial_fit([text]), small(stateful=True, **options).partial_fit([text]))
+
+
+def test_what_was_found_to_be_a_stream_stays_one(tmp_path):
+    text, file = stream(8000), tmp_path / "model.safetensors"
+    for beside in ({"early_stopping": True}, {}):
+        given = {} if beside else {"X_val": text[:100]}
+        found, expected = (small(stateful=how, max_iter=2, **beside).fit(text, **given) for how in ("auto", True))
+        assert found.validation_scores_ == expected.validation_scores_
+    loaded = []
+    for model in (found, expected):
+        fastrnn.save(model, file)
+        loaded.append(fastrnn.load(file).partial_fit(text[:50]))
+    assert_same_weights(*loaded)
+    assert [model.stateful for model in loaded] == ["auto", True]
+    small(max_iter=1, callbacks=[Checkpoint(file)]).fit(text)
+    resumed = small(max_iter=1).fit(text, resume_from=file)
+    assert_same_weights(resumed, small(max_iter=1).fit(text))
 
 
 def test_a_stream_has_more_units():
