@@ -119,12 +119,12 @@ def test_the_loss_is_the_negative_score():
 
 
 def test_few_long_texts_are_a_stream():
-    text, options = stream(2048), {"max_iter": 1, "batch_size": 16}  # 2,049 tokens
+    text, options = stream(2048), {"max_iter": 1, "batch_size": 2, "bptt_steps": 8}
     expected = small(stateful=True, **options).fit(text)
     for fitted in (small(**options).fit(given) for given in (text, [text], text.tolist(), [text.tolist()])):
         assert_same_weights(fitted, expected)
         assert fitted.score(text) == expected.score(text)
-    flat = text[:100]
+    flat = text[:1000]
     assert small(**options).fit(flat).score(flat) == small(stateful=True, **options).fit(flat).score(flat)
     assert_same_weights(small(**options).fit([text] * 2), small(stateful=True, **options).fit([text] * 2))
     assert_same_weights(small(**options).partial_fit([text]), small(stateful=True, **options).partial_fit([text]))
@@ -134,7 +134,8 @@ def test_what_was_found_to_be_a_stream_stays_one(tmp_path):
     text, file = stream(8000), tmp_path / "model.safetensors"
     for beside in ({"early_stopping": True}, {}):
         given = {} if beside else {"X_val": text[:100]}
-        found, expected = (small(stateful=how, max_iter=2, **beside).fit(text, **given) for how in ("auto", True))
+        options = {"max_iter": 2, "bptt_steps": 4} | beside
+        found, expected = (small(stateful=how, **options).fit(text, **given) for how in ("auto", True))
         assert found.validation_scores_ == expected.validation_scores_
     loaded = []
     for model in (found, expected):
@@ -142,20 +143,33 @@ def test_what_was_found_to_be_a_stream_stays_one(tmp_path):
         loaded.append(fastrnn.load(file).partial_fit(text[:50]))
     assert_same_weights(*loaded)
     assert [model.stateful for model in loaded] == ["auto", True]
-    small(max_iter=1, callbacks=[Checkpoint(file)]).fit(text)
-    resumed = small(max_iter=1).fit(text, resume_from=file)
-    assert_same_weights(resumed, small(max_iter=1).fit(text))
+    small(**options, callbacks=[Checkpoint(file)]).fit(text)
+    resumed = small(**options).fit(text, resume_from=file)
+    assert_same_weights(resumed, small(**options).fit(text))
+
+
+def test_a_stream_that_is_read_in_few_batches_warns(recwarn):
+    text = stream(2048)
+    with pytest.warns(UserWarning, match="a stream in 32 parts: 20 epochs are 20 steps.*smaller batch_size") as found:
+        model = small(max_iter=20).fit(text)
+    assert found[0].filename == __file__
+    recwarn.clear()
+    small(max_iter=20, batch_size=8).fit(text)
+    small(stateful=True).fit(text)  # who asks for it knows
+    model.partial_fit(text)
+    small().partial_fit(text)
+    assert not recwarn.list
 
 
 def test_a_stream_has_more_units():
     def units_of(X, **options):
-        model = small(hidden_size="auto", max_iter=1, **options).fit(X)
+        model = small(hidden_size="auto", max_iter=1, batch_size=2, bptt_steps=8, **options).fit(X)
         return model.network_.encoder.recurrent.hidden_size
 
     text, X, numbers = stream(2048), tokens(4, 5), [np.zeros(20)]
     assert units_of(text) == units_of([text]) == units_of(X, stateful=True) == 256
     assert units_of(X) == units_of([text], stateful=False) == units_of(numbers, embedding_dim=None) == 128
-    model = small(hidden_size="auto", proj_size=200, max_iter=1)
+    model = small(hidden_size="auto", proj_size=200, max_iter=1, batch_size=2, bptt_steps=8)
     assert model.fit(text).network_.encoder.recurrent.output_size == 200
     with pytest.raises(ValueError, match="proj_size must be smaller than hidden_size=128"):
         model.fit(X)
@@ -173,10 +187,12 @@ def test_other_sequences_begin_and_end():
         assert len(model.sample(length=3, random_state=0)) <= 3  # from the beginning on
     frame = pd.DataFrame(np.arange(12).reshape(3, 4) % 5)
     assert_same_weights(small(max_iter=1).fit(frame), small(max_iter=1, stateful=False).fit(frame))
+    with pytest.raises(ValueError, match=r"X\[0\] has shape \(\); expected \(T,\)"):
+        small().fit([1, [2, 3]])
     for options in ({"solver": "lbfgs"}, {"validation_fraction": KFold(2)}):
         with pytest.raises(ValueError, match=r"X is an array of shape \(2048,\)"):
             small(max_iter=1, **options).fit(text)
-    again = small(max_iter=1, warm_start=True).fit([text])
+    again = small(max_iter=2, batch_size=1, warm_start=True).fit([text])
     again.set_params(stateful=True).fit([text[:500]])
     with pytest.raises(ValueError, match="stateful=False, but the network to go on with has stateful=True"):
         again.set_params(stateful=False).fit([text])

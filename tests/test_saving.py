@@ -349,6 +349,7 @@ def negative(name):
         ("generator", of_fit(_boundary=None), "_boundary"),
         ("generator_of_streams", of_fit(_boundary=4), "_boundary"),
         ("generator", of_shape(embedding_dim=None), "binary_features_ are None"),
+        ("generator", of_shape(stateful="auto"), "stateful is 'auto', which is no truth value"),
         ("generator_of_numbers", of_fit(binary_features_=[5]), "binary_features_"),
         ("generator_of_numbers", of_shape(n_components=2), "outputs for a step that needs"),
         ("generator_of_numbers", of_fit(_boundary=None), "_boundary"),

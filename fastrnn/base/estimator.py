@@ -171,7 +171,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     @cached_property
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
-        trainer = Trainer(self.network_, self._settings(np.ones(1)), check_random_state(self.random_state))
+        settings = self._settings(np.ones(1), is_part=True)
+        trainer = Trainer(self.network_, settings, check_random_state(self.random_state))
         trainer.history = History.of(self)
         return trainer
 

@@ -107,7 +107,7 @@ class Language(namedtuple("Language", "network, boundary, weight")):
             raise ValueError(f"language_model is for a search, but {why}: set_params(decoding='beam')")
         n, K = model.n_tokens_, len(transcriber.classes_)
         if model._boundary is None:
-            found = "language_model was fitted with stateful=True, and knows no sequences that begin and end"
+            found = "language_model was fitted on a stream, and knows no sequences that begin and end"
             raise ValueError(f"{found}: fit it with stateful=False")
         if n != K:
             found = f"language_model knows the tokens 0 to {n - 1}, but the labels have the places 0 to {K - 1}"

@@ -47,9 +47,9 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         Whether X is one stream, or several that are joined, in place of separate sequences. A stream is cut into
         `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
         piece to the next, but gradients are not. With False, the model also learns how sequences begin and end. "auto"
-        is True if X is one array of tokens, or fewer than 32 of at least 2,048 each: as sequences they would be one
+        is True if X is one array of tokens, or fewer than 32 of at least 2,048 each, which as sequences would be a
         batch an epoch. It is False for `fastrnn.data.SequenceFiles`, with solver="lbfgs", and with a splitter as
-        `validation_fraction`. True is for tokens only.
+        `validation_fraction`. Set it for a search, whose parts of X may be on both sides. True is for tokens only.
     alpha : float or "auto", default="auto"
         The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
         different tokens.
@@ -172,6 +172,11 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
             sequence.
         DivergenceError
             If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        UserWarning
+            With stateful="auto", if X is so short a stream that the fit has fewer than 50 steps of training.
         """
         return self._fit(X, None, None, resume_from, X_val, groups=groups)
 

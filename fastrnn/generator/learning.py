@@ -1,5 +1,6 @@
 """What stands behind a generator: from sequences to what a network learns of each next step, and to new ones."""
 
+import warnings
 from functools import partial
 from numbers import Real
 
@@ -24,6 +25,8 @@ STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
 AT_ONCE = 32
 """Sequences likewise."""
+FEW_BATCHES = 50
+"""Of a short stream, below which a fit warns."""
 UNITS = 128, 256
 """What hidden_size="auto" is, for sequences and for a stream."""
 
@@ -58,8 +61,8 @@ class Learning(FeatureExtractor, SequenceEstimator):
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "a list of sequences")
         can_be_stream = self._can_be_stream() if reset else self._boundary is None
-        # Of a frame the first is the name of a column.
-        is_flat = can_be_stream and getattr(X, "ndim", 1) == 1 and np.isscalar(next(iter(X), None))
+        # A frame has the names of its columns, which are scalars, too.
+        is_flat = can_be_stream and getattr(X, "ndim", 1) == 1 and len(X) > 0 and all(map(np.isscalar, X))
         if is_flat:
             X = [np.asarray(X)]
         if self._reads_numbers() and is_panel(X):
@@ -162,7 +165,9 @@ class Learning(FeatureExtractor, SequenceEstimator):
         n_tokens = n_outputs - (not self._shape["stateful"])
         n_rows = self._sizes["inputs"]
         expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
-        return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
+        is_stream = self._shape["stateful"]
+        expect(is_stream in (True, False), f"its stateful is {is_stream!r}, which is no truth value")
+        return {"n_tokens_": n_tokens, "_boundary": None if is_stream else n_tokens}
 
     def _shifted(self, sequences):
         """Inputs as `Sequences`, and for each step the token, or the numbers and the end, that come next."""
@@ -189,13 +194,21 @@ class Learning(FeatureExtractor, SequenceEstimator):
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
-    def _settings(self, lengths, **how):
+    def _settings(self, lengths, *, is_part=False, **how):
         """Those of a stream are of its stretches, in their order."""
-        settings = super()._settings(lengths, **how)
+        settings = super()._settings(lengths, is_part=is_part, **how)
         if not self._shape["stateful"]:
             return settings
         n_parts = min(self.batch_size, len(lengths))
+        if self.stateful == "auto" and not is_part:
+            self._warn_of_few_batches(n_parts, settings.max_iter * len(lengths) // n_parts)
         return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
+
+    def _warn_of_few_batches(self, n_parts, n_batches):
+        """A short stream in many parts is read in hardly a batch an epoch."""
+        if n_batches < FEW_BATCHES:
+            few = f"X is read as a stream in {n_parts} parts: {self.max_iter} epochs are {n_batches} steps of training"
+            warnings.warn(f"{few}. Set a smaller batch_size, or a larger max_iter", UserWarning, stacklevel=6)
 
     def _split(self, n, strata, rng):
         if not self._shape["stateful"]:
