@@ -214,7 +214,9 @@ def test_updates_are_counted_as_windows_make_them(tmp_path):
 def test_long_texts_in_files_are_no_stream(window, tmp_path):
     """In memory so few would be one; but of files nobody sees all at once, and a window is not the data."""
     texts = [RNG.integers(0, 5, 2048) for _ in range(N)]
-    generator = SequenceGenerator(hidden_size=2, embedding_dim=2, max_iter=1, random_state=0)
+    generator = SequenceGenerator(
+        hidden_size=2, embedding_dim=2, max_iter=1, batch_size=4, bptt_steps=8, random_state=0
+    )
     files = SequenceFiles.write(tmp_path / "texts", ((texts[k : k + 1],) for k in range(4)), window=window)
     found, expected = (clone(generator).set_params(stateful=stateful).fit(files) for stateful in ("auto", False))
     assert (found.network_.theta == expected.network_.theta).all() and found.loss_curve_ == expected.loss_curve_
