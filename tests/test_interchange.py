@@ -615,7 +615,7 @@ def keras_outputs(model, X, readout, dtype):
 def test_keras_models_in_and_out(keras, kind, stack, n_tokens, dtype):
     # Within, Keras rounds to float32 even where all its layers have float64.
     keras.utils.set_random_seed(3)
-    shape = {"bidirectional": False, **STACKS[stack]}
+    shape = {"num_layers": 1, "bidirectional": False, **STACKS[stack]}
     options = {**CELLS[kind], **shape, "hidden_size": 5, "dtype": dtype, "embedding_dim": 3 if n_tokens else None}
     for readout in dict.fromkeys([*readouts(stack), *["max"] * shape["bidirectional"]]):
         X = sequences(readout, n_tokens, first=1)
