@@ -60,7 +60,7 @@ class Dispatcher(CPUDispatcher):
 
 @contextmanager
 def _uncollected():
-    """Without a search for cycles: Numba makes millions of objects that it still needs, an eighth of the time."""
+    """Without a search for cycles among the objects of Numba, which it still needs: a tenth of a first fit."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
