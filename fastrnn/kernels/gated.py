@@ -105,7 +105,8 @@ def forward(h, c, gates, x, gamma, h_old, c_old, peepholes, panels, hoisted, sta
                     target, panel = at(hoisted, p * room * 4 * L), at(panels_d, p * size)
                     hoist(target, GATES, input_gates, at(x_d, row * I), I, panel, rows)
         old = row_before(starts, t, B)
-        for p in range(blocks):
+        for k in range(blocks):
+            p = k if t % 2 == 0 else blocks - 1 - k  # first what was read last, which is the nearest in the caches
             panel = at(panels_d, p * size)
             start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
             sizes = B, I, H, P
