@@ -267,7 +267,7 @@ class SequenceClassifier(
     """
 
     _parameter_constraints = SIZES | {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
-    _budget, _levels = ((60, 3000), (20, 2000)), (1, 2)
+    _budget, _auto_sizes = ((60, 3000), (20, 2000)), ((64, 1), (128, 2))
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="gru", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from fastrnn import records
 from fastrnn.base import AttentionReader, InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.inputs import steps_weights
+from fastrnn.base.inputs import SIZES, steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.holes import Holes
 from fastrnn.losses.answers import scaled_answer
@@ -33,10 +33,11 @@ class SequenceRegressor(  # numpydoc ignore=PR01
 
     Parameters
     ----------
-    hidden_size : int, default=64
+    hidden_size : int or "auto", default="auto"
         Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
-    num_layers : int, default=1
-        Number of recurrent layers. Each layer reads the outputs of the layer below.
+        "auto" is 64, or as `init_from`.
+    num_layers : int or "auto", default="auto"
+        Number of recurrent layers. Each layer reads the outputs of the layer below. "auto" is 1, or as `init_from`.
     bidirectional : bool, default=False
         Whether a second set of weights reads each sequence backwards. `stream` needs False.
     recurrent_dropout : float or "auto", default=0.0
@@ -108,13 +109,13 @@ class SequenceRegressor(  # numpydoc ignore=PR01
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints = SIZES | {
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=False,
+    def __init__(self, *, cell="gru", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=False,
         nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto",
         embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
         character_hidden_size=32, return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True,

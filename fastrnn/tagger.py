@@ -101,7 +101,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     """A row of outputs for each step."""
 
     _budget = (30, 1000), (30, 1000)
-    _parameter_constraints = SIZES
+    _parameter_constraints, _auto_sizes = SIZES, ((64, 1), (128, 1))
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,

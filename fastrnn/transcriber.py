@@ -10,7 +10,7 @@ from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.inputs import COUNT, steps_weights
+from fastrnn.base.inputs import COUNT, SIZES, steps_weights
 from fastrnn.base.labels import check_classes, classes_to_come
 from fastrnn.base.transcripts import (
     Language,
@@ -42,10 +42,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     ----------
     cell : str, default="lstm"
         The kind of recurrent layer: one that `SequenceClassifier` names.
-    hidden_size : int, default=64
-        Number of hidden units in each layer and direction.
-    num_layers : int, default=1
-        Number of recurrent layers. Each layer reads the outputs of the layer below.
+    hidden_size : int or "auto", default="auto"
+        Number of hidden units in each layer and direction. "auto" is 64, or as `init_from`.
     recurrent_dropout : float or "auto", default=0.0
         The fraction of units whose old state products do not see, as the page of `SequenceClassifier` describes it.
     decoding : {"greedy", "beam"}, default="greedy"
@@ -127,10 +125,14 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     """A row of outputs for each step."""
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
-    _parameter_constraints = {"decoding": [StrOptions({"greedy", "beam"})], "beam_width": [COUNT], "max_iter": [COUNT]}
+    _parameter_constraints = SIZES | {
+        "decoding": [StrOptions({"greedy", "beam"})],
+        "beam_width": [COUNT],
+        "max_iter": [COUNT],
+    }
     _answer = staticmethod(softmax_answer)
 
-    def __init__(self, *, cell="lstm", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
+    def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,
         nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, embedding_dim="auto",
         embeddings=None, freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32,
         decoding="greedy", beam_width=10, normalize_X=True, missing="error", time_column=None,

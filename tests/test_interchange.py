@@ -70,6 +70,30 @@ def test_every_estimator_takes_the_weights_of_its_like(kind):
             assert_same_bits(mine, its)
 
 
+SIZED = {
+    "classifier": (SequenceClassifier, {"num_layers": 3}, {"bias": False}),
+    "one": (SequenceClassifier, {"embedding_dim": 3, "num_layers": 1}, {"readout": "max"}),
+    "regressor": (SequenceRegressor, {"num_layers": 2}, {"cell": "lstm", "bidirectional": True}),
+    "tagger": (SequenceTagger, {"embedding_dim": 3}, {"bidirectional": False}),
+    "generator": (SequenceGenerator, {}, {}),
+}
+
+
+@pytest.mark.parametrize("library", [(to_torch, from_torch), (to_keras, from_keras)], ids=["PyTorch", "Keras"])
+@pytest.mark.parametrize("case", SIZED)
+def test_sizes_that_are_auto_are_those_of_the_weights(case, library):
+    (out, back), (make, sizes, others) = library, SIZED[case]
+    X = tokens(30) if "embedding_dim" in sizes or case == "generator" else ragged(30)
+    model = make(**SMALL, **sizes, **others).fit(X, X if case == "tagger" else np.arange(30) % 3)
+    new = back(make(**others), out(model))
+    mine, its = ([*weights.values()] if out is to_torch else weights for weights in (out(new), out(model)))
+    for a, b in zip(mine, its, strict=True):
+        assert_same_bits(a, b)
+    if case == "regressor":  # it goes on with the network that it has
+        new.partial_fit(X, model.predict(X))
+        assert_refused(new.set_params(num_layers=1), lambda: new.partial_fit(X, Y), "num_layers=1.* has num_layers=2")
+
+
 def test_a_forecaster_finds_its_errors_anew():
     y = 10 + np.sin(np.arange(60) / 3) + np.arange(60) / 30
     make = {"season": 6, "horizon": 3, "hidden_size": 4, "max_iter": 2, "shrinkage": None, "calibration": 9}

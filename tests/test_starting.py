@@ -16,6 +16,7 @@ from fastrnn import (
     SequenceGenerator,
     SequenceRegressor,
     SequenceTagger,
+    SequenceTranscriber,
 )
 from fastrnn.callbacks import Checkpoint
 from fastrnn.data import SequenceFiles
@@ -187,6 +188,15 @@ def test_what_does_not_fit_is_told(tokens, model, way_back, case):
     with pytest.raises(ValueError, match=message):
         clf.fit(tokens, ENDS)
     assert not hasattr(clf, "network_")
+
+
+@pytest.mark.parametrize("make", [SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceTranscriber])
+def test_sizes_that_are_auto_are_those_of_the_model(make, tokens):
+    model = SequenceGenerator(hidden_size=6, num_layers=2, embedding_dim=4, max_iter=1, random_state=0).fit(tokens)
+    own = {"cell": model.cell, "bidirectional": False, "embedding_dim": 4, "max_iter": 1, "random_state": 0}
+    y = tokens if make is SequenceTagger else [x[:1] for x in tokens] if make is SequenceTranscriber else ENDS
+    found = make(**own, init_from=model).fit(tokens, y).network_.encoder.recurrent
+    assert (found.hidden_size, found.num_layers) == (6, 2)
 
 
 def test_what_holds_a_model_gives_it():

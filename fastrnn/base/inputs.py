@@ -32,8 +32,8 @@ class Count(Interval):
 
 COUNT = Count(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
-UNITS, SIZES = (64, 128), dict.fromkeys(("hidden_size", "num_layers"), [COUNT, AUTO])
-"""What hidden_size="auto" is, for numbers and for tokens; and the sizes that may be "auto"."""
+SIZES = dict.fromkeys(("hidden_size", "num_layers"), [COUNT, AUTO])
+"""The sizes that may be "auto"."""
 EMBEDDING, CHARACTERS = 64, 32
 """What "auto" is, for text: the lengths of a token's and a character's vector."""
 FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
@@ -120,8 +120,8 @@ class InputChecks(Categorical):
     Whatever depends on all of the data is `_agreed` upon, for there may be more than what this process has.
     """
 
-    _levels = 1, 1
-    """What num_layers="auto" is, for numbers and for tokens."""
+    _auto_sizes = (64, 1), (64, 1)
+    """What SIZES are where they are "auto", for numbers and for tokens."""
     _agreed = staticmethod(alone)
     _warn = staticmethod(warnings.warn)
     """Of a part of the data it notes what the fit is to warn of, once."""
@@ -142,7 +142,7 @@ class InputChecks(Categorical):
         is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None, "stateful": False}
-        auto |= {"hidden_size": UNITS[length is not None], "num_layers": self._levels[length is not None]}
+        auto |= zip(SIZES, self._auto_sizes[length is not None], strict=True)
         for source in sources_of(self.init_from)[:1]:
             auto |= {name: getattr(source.network_.encoder.recurrent, name) for name in SIZES}
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None

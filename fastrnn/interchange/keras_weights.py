@@ -83,7 +83,8 @@ def from_keras(estimator, weights, *, classes=None):
     ----------
     estimator : estimator, or RNN, LSTM or GRU of fastrnn.layers
         An estimator of fastrnn with the parameters of the model. Set cell="gru_reset_before" for reset_after=False, and
-        bias=False for use_bias=False. Set `readout`, which no shape tells: "last" if the last recurrent layer does not
+        bias=False for use_bias=False. Where a new estimator's hidden_size, num_layers or embedding_dim is "auto", the
+        arrays say what it is. Set `readout`, which no shape tells: "last" if the last recurrent layer does not
         have return_sequences=True, "max" or "mean" for global pooling. Or a layer, for a model of another form: it
         takes the weights of num_layers layers of Keras.
     weights : list of arrays
@@ -135,13 +136,29 @@ def from_keras(estimator, weights, *, classes=None):
         if classes is not None:
             raise ValueError("a layer has no classes: leave classes= out, or give an estimator")
         return _fill_layer(estimator, weights)
-    filling = Filling(estimator)
+    filling = Filling(estimator, lambda: _told(estimator, weights))
     cell = filling.shape["cell"]
     refuse_projection(filling.shape, "Keras's layers")
     filling.out, filling.back = (partial(change, cell) for change in (_to_list, _from_list))
     given, shown = _by_key(filling.shapes(), cell, weights, filling.advice)
     filling.advice += ADVICE
     return filling.fill(given, shown, classes)
+
+
+def _told(estimator, weights):
+    """What their number and shapes say of levels, units and vectors.
+
+    An Embedding has one array and stands first; a Dense layer has two and stands last.
+    """
+    if not isinstance(weights, (list, tuple)):
+        return {}
+    a_level = (2 + estimator.bias) * (1 + bool(getattr(estimator, "bidirectional", False)))
+    n_levels, n_tables = divmod(len(weights) - 2, a_level)
+    if n_levels < 1 or n_tables > 1:
+        return {}
+    shapes = [np.shape(array) for array in weights[: n_tables + 2]]
+    widths = {"hidden_size": shapes[-1][:1], "embedding_dim": shapes[0][-1:] * n_tables}
+    return {"num_layers": n_levels} | {name: width[0] or 1 for name, width in widths.items() if width}
 
 
 def _fill_layer(layer, weights):

@@ -1,6 +1,9 @@
 """Weights as state dicts of PyTorch."""
 
+import re
 from collections.abc import Mapping
+
+import numpy as np
 
 from fastrnn.interchange.weights import Filling, as_arrays, few, refuse_cell, refuse_zoneout, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
@@ -75,8 +78,9 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     the shapes of the weights. Afterwards it is fitted: `partial_fit` and `warm_start` go on from these weights.
 
     Its parameters must be those of the module: cell, hidden_size, proj_size, num_layers, bidirectional, bias,
-    nonlinearity, embedding_dim and readout. No shape tells readout and nonlinearity: if they are wrong, predictions are
-    wrong without an error. A head that reads `h_n` is readout="last".
+    nonlinearity, embedding_dim and readout. Where a new estimator's hidden_size, num_layers or embedding_dim is "auto",
+    the shapes say what it is. No shape tells readout and nonlinearity: if they are wrong, predictions are wrong without
+    an error. A head that reads `h_n` is readout="last".
 
     Parameters
     ----------
@@ -132,7 +136,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
         if classes is not None:
             raise ValueError("a layer has no classes: leave classes= out, or give an estimator")
         return _fill_layer(estimator, state_dict, names)
-    filling = Filling(estimator)
+    filling = Filling(estimator, lambda: _told(state_dict, names if isinstance(names, Mapping) else {}))
     shown = _named(filling.shape, names, filling.shapes())
     missing = [name for name in shown.values() if name not in state_dict]
     unknown = [name for name in state_dict if name not in shown.values()]
@@ -140,6 +144,16 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
         found = f"the state dict has other names: missing {few(missing)}, unknown {few(unknown)}"
         raise ValueError(f"{found}{filling.advice}, and names= to what the module calls its parts")
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
+
+
+def _told(state_dict, names):
+    """What names and shapes say of levels, units and vectors."""
+    recurrent, table = (f"{names.get(part, part)}.".removeprefix(".") for part in ("recurrent", "embedding"))
+    shapes = {str(name): np.shape(array) for name, array in state_dict.items()}
+    levels = [name for name in shapes if re.fullmatch(re.escape(recurrent) + r"weight_hh_l\d+", name)]
+    states = shapes.get(f"{recurrent}weight_hr_l0", shapes.get(f"{recurrent}weight_hh_l0"))
+    widths = {"hidden_size": states, "embedding_dim": shapes.get(f"{table}weight")}
+    return {"num_layers": len(levels) or 1} | {name: shape[-1] or 1 for name, shape in widths.items() if shape}
 
 
 def _fill_layer(layer, state_dict, names):

@@ -7,6 +7,7 @@ Another library's layout is two functions: `out` makes of a dict by these keys o
 from copy import deepcopy
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, wording
@@ -125,12 +126,20 @@ def few(items):
     return "; ".join(items[:3]) + f"; and {len(items) - 3} more" * (len(items) > 3) or "none"
 
 
+def _decided(estimator, told):
+    """The parameters that a new estimator's network keeps for life, with what is `told` where it has "auto"."""
+    auto = {name: value for name, value in told.items() if getattr(estimator, name, None) == "auto"}
+    return clone(estimator).set_params(**auto)._decided()
+
+
 class Filling:
     """Weights on their way into an estimator, which stays as it is until they are all known to fit.
 
     Parameters
     ----------
     estimator : SequenceEstimator
+    told : callable
+        Gives a dict of what the weights say of parameters, for those of a new estimator that are "auto".
 
     Attributes
     ----------
@@ -144,7 +153,7 @@ class Filling:
 
     out = back = dict
 
-    def __init__(self, estimator):
+    def __init__(self, estimator, told):
         self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
         if not is_known or not self.is_fitted and isinstance(getattr(estimator, "character_embedding_dim", None), int):
@@ -153,7 +162,7 @@ class Filling:
         estimator._check_parameters()
         refuse_facts(estimator, ELSEWHERE)
         _refuse_units(estimator)
-        self.shape = estimator._shape if self.is_fitted else estimator._decided()
+        self.shape = estimator._shape if self.is_fitted else _decided(estimator, told())
         refuse_zoneout(self.shape, "another library's layers")
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
