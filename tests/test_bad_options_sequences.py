@@ -186,9 +186,10 @@ def test_streams_that_are_too_short(train):
     assert_refused_by_new("generator_of_streams", [np.array([3])], None, "stream of one token")
     stream = np.arange(60) % 3
     options = {"early_stopping": True, "batch_size": 60}
-    match = "early_stopping holds out all 59 parts: lower bptt_steps, give more"
+    match = "early_stopping holds out all 59 parts: lower batch_size or bptt_steps, or give a longer stream"
     estimator = make("generator_of_streams", **options)  # partial_fit holds nothing out
     assert_refused(estimator, lambda: estimator.fit(stream), match)
+    train(make("generator_of_streams", early_stopping=True, batch_size=20, bptt_steps=1), stream, None)
     fitted = train(make("generator_of_streams"), stream, None)
     assert_refused(fitted, lambda: fitted.score([np.array([2])]), "stream of one token")
     separate = make("generator", stateful=False)

@@ -94,6 +94,30 @@ def test_sizes_that_are_auto_are_those_of_the_weights(case, library):
         assert_refused(new.set_params(num_layers=1), lambda: new.partial_fit(X, Y), "num_layers=1.* has num_layers=2")
 
 
+def test_a_crf_that_is_auto_is_in_the_weights():
+    X, own = tokens(20), {"cell": "lstm", "bidirectional": False}
+    for crf in (True, False):
+        model = SequenceTagger(**SMALL, **own, embedding_dim=3, crf=crf).fit(X, X)
+        new = from_torch(SequenceTagger(**own), to_torch(model))
+        for a, b in zip(new.predict(X), model.predict(X), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_vectors_that_are_given_say_their_length():
+    state = to_torch(SequenceClassifier(**SMALL, embedding_dim=3).fit(tokens(30), Y))
+    new = SequenceClassifier(embeddings=np.zeros((5, 4)))
+    assert_refused(new, lambda: from_torch(new, state), r"embedding.weight has shape \(5, 3\), expected \(5, 4\)")
+
+
+@pytest.mark.parametrize("kind", [None, 3, "a", [[1], [1, 2]], np.ndarray, np.ones(())])
+def test_arrays_that_are_none_tell_no_sizes(kind):
+    new = SequenceClassifier(bidirectional=False)
+    weights = to_keras(fitted())
+    for k in (0, 1):
+        wrong = [*weights[:k], kind, *weights[k + 1 :]]
+        assert_refused(new, lambda wrong=wrong: from_keras(new, wrong), r"weights\[[01]\] (has shape|holds)|must be")
+
+
 def test_a_forecaster_finds_its_errors_anew():
     y = 10 + np.sin(np.arange(60) / 3) + np.arange(60) / 30
     make = {"season": 6, "horizon": 3, "hidden_size": 4, "max_iter": 2, "shrinkage": None, "calibration": 9}
@@ -305,6 +329,8 @@ def wrong_states():
         "complex": ({ih: np.ones((15, 3), complex)}, "complex128"),
         "object": ({ih: np.ones((15, 3), object)}, "object"),
         "none": ({ih: "a"}, "holds <U1 values"),
+        "kind": ({"recurrent.weight_hh_l0": np.ndarray}, "weight_hh_l0 holds object values"),
+        "ragged": ({"other": [[1], [1, 2]]}, "unknown other"),
     }
 
 
@@ -343,8 +369,14 @@ def test_names():
 def test_what_is_no_state_and_no_estimator():
     clf, tree = classifier(), make_estimator("translator")
     assert_refused(clf, lambda: from_torch(clf, [1]), "module.state_dict")
-    for weights in (to_torch(fitted()), None, to_keras(fitted())[1:]):
+    for weights in (to_torch(fitted()), None):
         assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*num_layers=1")
+    match = (
+        r"weights has 4 arrays, .*expected 3 of each recurrent layer \(bidirectional=False, bias=True\), 2 of a Dense"
+    )
+    assert_refused(clf, lambda: from_keras(clf, to_keras(fitted())[1:]), match)
+    one = classifier(num_layers=1)
+    assert_refused(one, lambda: from_keras(one, to_keras(fitted())[1:]), "list of 5 arrays, .*num_layers=1")
     assert_refused(tree, lambda: from_torch(tree, {}), "SequenceToSequence.* fit it first")
     for thing in (5, "lstm", SequenceClassifier):
         with pytest.raises(ValueError, match="do not make .* a fitted estimator"):

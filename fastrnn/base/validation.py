@@ -51,8 +51,8 @@ class Validating:
             return np.arange(n), None
         some, held_out = self._split_any(n, problem.strata, run, beside.groups, X, y)
         if not some.size:
-            lengths = " or ".join(name for name in ("context", "bptt_steps") if hasattr(self, name))
-            raise ValueError(f"early_stopping holds out all {n} parts: lower {lengths}, give more")
+            advice = "lower batch_size or bptt_steps, or give a longer stream"
+            raise ValueError(f"early_stopping holds out all {n} parts: {advice}")
         given = (X, y, sample_weight, beside.static) if self._has_scorer() else ()
         judge = self._judge(problem, held_out, sample_weight) or self._judgement([])
         return some, partial(self._validate, judge, [_of(held_out, part) for part in given])

@@ -4,7 +4,14 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, refuse_zoneout, weights_of
+from fastrnn.interchange.weights import (
+    Filling,
+    matrix_shape,
+    refuse_cell,
+    refuse_projection,
+    refuse_zoneout,
+    weights_of,
+)
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.params import checked
 
@@ -66,7 +73,7 @@ def to_keras(estimator):
     >>> weights = to_keras(clf)  # for [Input((None, 12)), GRU(8), Dense(9)]
     >>> [weight.shape for weight in weights]
     [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
-    >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
+    >>> new = from_keras(SequenceClassifier(bidirectional=False), weights, classes=clf.classes_)
     >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
     """
@@ -125,7 +132,7 @@ def from_keras(estimator, weights, *, classes=None):
     >>> from fastrnn.interchange import from_keras
     >>> rng = np.random.default_rng(0)
     >>> weights = [rng.normal(size=shape) for shape in [(3, 16), (4, 16), (16,), (4, 1), (1,)]]  # LSTM(4), Dense(1)
-    >>> reg = from_keras(SequenceRegressor(cell="lstm", hidden_size=4), weights)
+    >>> reg = from_keras(SequenceRegressor(cell="lstm"), weights)
     >>> reg.predict([np.ones((5, 3)), np.ones((2, 3))]).shape
     (2,)
     >>> from fastrnn.layers import LSTM
@@ -152,13 +159,18 @@ def _told(estimator, weights):
     """
     if not isinstance(weights, (list, tuple)):
         return {}
-    a_level = (2 + estimator.bias) * (1 + bool(getattr(estimator, "bidirectional", False)))
+    n_ways = 1 + bool(getattr(estimator, "bidirectional", False))
+    a_level = (2 + estimator.bias) * n_ways
     n_levels, n_tables = divmod(len(weights) - 2, a_level)
     if n_levels < 1 or n_tables > 1:
-        return {}
-    shapes = [np.shape(array) for array in weights[: n_tables + 2]]
-    widths = {"hidden_size": shapes[-1][:1], "embedding_dim": shapes[0][-1:] * n_tables}
-    return {"num_layers": n_levels} | {name: width[0] or 1 for name, width in widths.items() if width}
+        if estimator.num_layers != "auto":
+            return {}
+        layer = f"{a_level} of each recurrent layer (bidirectional={n_ways == 2}, bias={estimator.bias})"
+        expected = f"expected {layer}, 2 of a Dense layer, and 1 of an Embedding if there is one"
+        raise ValueError(f"weights has {len(weights)} arrays, as of model.get_weights(); {expected}")
+    of_table, of_states = (matrix_shape(weights[k]) for k in (0, n_tables + 1))
+    widths = {"hidden_size": of_states[:1], "embedding_dim": of_table[1:] * n_tables}
+    return {"num_layers": n_levels} | {name: width[0] for name, width in widths.items() if width}
 
 
 def _fill_layer(layer, weights):

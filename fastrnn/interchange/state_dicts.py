@@ -3,9 +3,7 @@
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
-from fastrnn.interchange.weights import Filling, as_arrays, few, refuse_cell, refuse_zoneout, weights_of
+from fastrnn.interchange.weights import Filling, as_arrays, few, matrix_shape, refuse_cell, refuse_zoneout, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 
 
@@ -61,7 +59,7 @@ def to_torch(estimator, *, names=None):
     >>> state = to_torch(clf, names={"recurrent": "lstm", "head": "fc"})
     >>> list(state)[:2], state["fc.weight"].shape
     (['lstm.weight_ih_l0', 'lstm.weight_hh_l0'], (9, 16))
-    >>> new = SequenceClassifier(cell="lstm", hidden_size=8)
+    >>> new = SequenceClassifier(cell="lstm")
     >>> new = from_torch(new, state, names={"recurrent": "lstm", "head": "fc"}, classes=clf.classes_)
     >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
@@ -78,9 +76,10 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     the shapes of the weights. Afterwards it is fitted: `partial_fit` and `warm_start` go on from these weights.
 
     Its parameters must be those of the module: cell, hidden_size, proj_size, num_layers, bidirectional, bias,
-    nonlinearity, embedding_dim and readout. Where a new estimator's hidden_size, num_layers or embedding_dim is "auto",
-    the shapes say what it is. No shape tells readout and nonlinearity: if they are wrong, predictions are wrong without
-    an error. A head that reads `h_n` is readout="last".
+    nonlinearity, embedding_dim, crf and readout. Where hidden_size, num_layers, embedding_dim or crf of a new estimator
+    is "auto", the weights say what it is, for this network: a clone, and a later `fit`, decide anew. No shape tells
+    readout and nonlinearity: if they are wrong, predictions are wrong without an error. A head that reads `h_n` is
+    readout="last".
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     ...     "recurrent.bias_ih_l0": np.zeros(4), "recurrent.bias_hh_l0": np.zeros(4),
     ...     "head.weight": np.ones((1, 4)), "head.bias": np.zeros(1),
     ... }
-    >>> reg = from_torch(SequenceRegressor(cell="rnn", hidden_size=4), state)
+    >>> reg = from_torch(SequenceRegressor(cell="rnn"), state)
     >>> reg.predict([[0.5, 1.0, 0.2], [0.1]]).shape
     (2,)
     >>> from fastrnn.layers import RNN
@@ -136,7 +135,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
         if classes is not None:
             raise ValueError("a layer has no classes: leave classes= out, or give an estimator")
         return _fill_layer(estimator, state_dict, names)
-    filling = Filling(estimator, lambda: _told(state_dict, names if isinstance(names, Mapping) else {}))
+    filling = Filling(estimator, lambda: _told(state_dict, names if _is_naming(names) else {}))
     shown = _named(filling.shape, names, filling.shapes())
     missing = [name for name in shown.values() if name not in state_dict]
     unknown = [name for name in state_dict if name not in shown.values()]
@@ -147,13 +146,15 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
 
 def _told(state_dict, names):
-    """What names and shapes say of levels, units and vectors."""
-    recurrent, table = (f"{names.get(part, part)}.".removeprefix(".") for part in ("recurrent", "embedding"))
-    shapes = {str(name): np.shape(array) for name, array in state_dict.items()}
-    levels = [name for name in shapes if re.fullmatch(re.escape(recurrent) + r"weight_hh_l\d+", name)]
-    states = shapes.get(f"{recurrent}weight_hr_l0", shapes.get(f"{recurrent}weight_hh_l0"))
-    widths = {"hidden_size": states, "embedding_dim": shapes.get(f"{table}weight")}
-    return {"num_layers": len(levels) or 1} | {name: shape[-1] or 1 for name, shape in widths.items() if shape}
+    """What names and shapes say of levels, units, vectors and a CRF."""
+    recurrent, table, chain = (names.get(part, part) for part in ("recurrent", "embedding", "chain"))
+    pattern = re.escape(_joined(recurrent, "weight_")) + r"[ih]h_l(\d+)(_reverse)?"
+    levels = {found[1] for name in state_dict if (found := re.fullmatch(pattern, str(name)))}
+    states = next(filter(state_dict.__contains__, (_joined(recurrent, f"weight_{h}_l0") for h in ("hr", "hh"))), None)
+    widths = {"hidden_size": states, "embedding_dim": _joined(table, "weight")}
+    shapes = {name: matrix_shape(state_dict.get(key)) for name, key in widths.items()}
+    told = {"num_layers": len(levels) or 1, "crf": _joined(chain, "transitions") in state_dict}
+    return told | {name: shape[1] for name, shape in shapes.items() if shape}
 
 
 def _fill_layer(layer, state_dict, names):
@@ -180,9 +181,18 @@ def _named(shape, names, keys):
     if (cell, nonlinearity) == ("rnn", "sigmoid"):
         raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
     parts = {part: part for part, _ in keys}
-    is_dict = isinstance(names or {}, Mapping) and all(isinstance(name, str) for name in dict(names or {}).values())
+    is_dict = names is None or _is_naming(names)
     prefixes = {**parts, **(names or {} if is_dict else {})}
-    shown = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}
+    shown = {key: _joined(prefixes[key[0]], key[1]) for key in keys}
     if not is_dict or prefixes.keys() != parts.keys() or len(set(shown.values())) < len(shown):
         raise ValueError(f"names={names!r}: expected a dict, with a name of its own for any of {', '.join(parts)}")
     return shown
+
+
+def _is_naming(names):
+    return isinstance(names, Mapping) and all(isinstance(name, str) for name in names.values())
+
+
+def _joined(part, name):
+    """What a module calls an array of a part."""
+    return ".".join(filter(None, [part, name]))

@@ -49,7 +49,15 @@ def as_arrays(given):
     """The values of a dict, which may be PyTorch's, as arrays."""
     # NumPy has no bfloat16.
     given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
-    return {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
+    return {key: _as_array(a) for key, a in given.items()}
+
+
+def _as_array(a):
+    """As an array; of objects if they are none, such as ragged lists and sparse tensors."""
+    try:
+        return np.asarray(a.detach().cpu() if hasattr(a, "detach") else a)
+    except (TypeError, ValueError, NotImplementedError):
+        return np.asarray(None)
 
 
 def weights_of(estimator, library):
@@ -121,14 +129,23 @@ def _readers(network):
         yield stack, f"weight_ih{suffix}", f"bias_ih{suffix}"
 
 
+def matrix_shape(array):
+    """The shape of a matrix with something in it; () of whatever else is given."""
+    shape = getattr(array, "shape", ())
+    return tuple(shape) if isinstance(shape, tuple) and len(shape) == 2 and all(shape) else ()
+
+
 def few(items):
     """The first of them, and how many more there are."""
-    return "; ".join(items[:3]) + f"; and {len(items) - 3} more" * (len(items) > 3) or "none"
+    return "; ".join(map(str, items[:3])) + f"; and {len(items) - 3} more" * (len(items) > 3) or "none"
 
 
 def _decided(estimator, told):
     """The parameters that a new estimator's network keeps for life, with what is `told` where it has "auto"."""
-    auto = {name: value for name, value in told.items() if getattr(estimator, name, None) == "auto"}
+    is_given = "embedding_dim" if getattr(estimator, "embeddings", None) is not None else ""
+    auto = {
+        name: value for name, value in told.items() if getattr(estimator, name, None) == "auto" and name != is_given
+    }
     return clone(estimator).set_params(**auto)._decided()
 
 
