@@ -92,9 +92,9 @@ class Estimator(Parameters):
     """What the estimators of sequences share."""
 
     cell: Cell
-    hidden_size: int
+    hidden_size: int | Literal["auto"]
     proj_size: int
-    num_layers: int
+    num_layers: int | Literal["auto"]
     nonlinearity: Nonlinearity
     bias: bool
     solver: Solver
