@@ -371,12 +371,10 @@ def test_what_is_no_state_and_no_estimator():
     assert_refused(clf, lambda: from_torch(clf, [1]), "module.state_dict")
     for weights in (to_torch(fitted()), None):
         assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*num_layers=1")
-    match = (
-        r"weights has 4 arrays, .*expected 3 of each recurrent layer \(bidirectional=False, bias=True\), 2 of a Dense"
-    )
+    match = "list of 5 arrays, or 3 more for each layer more, as of .*; got 4; this SequenceClassifier has"
     assert_refused(clf, lambda: from_keras(clf, to_keras(fitted())[1:]), match)
     one = classifier(num_layers=1)
-    assert_refused(one, lambda: from_keras(one, to_keras(fitted())[1:]), "list of 5 arrays, .*num_layers=1")
+    assert_refused(one, lambda: from_keras(one, to_keras(fitted())[1:]), "list of 5 arrays, as .*num_layers=1")
     assert_refused(tree, lambda: from_torch(tree, {}), "SequenceToSequence.* fit it first")
     for thing in (5, "lstm", SequenceClassifier):
         with pytest.raises(ValueError, match="do not make .* a fitted estimator"):

@@ -147,7 +147,10 @@ def from_keras(estimator, weights, *, classes=None):
     cell = filling.shape["cell"]
     refuse_projection(filling.shape, "Keras's layers")
     filling.out, filling.back = (partial(change, cell) for change in (_to_list, _from_list))
-    given, shown = _by_key(filling.shapes(), cell, weights, filling.advice)
+    shapes = filling.shapes()
+    is_free = not filling.is_fitted and estimator.num_layers == "auto"
+    more = f", or {sum(part == 'recurrent' for part, _ in shapes)} more for each layer more" if is_free else ""
+    given, shown = _by_key(shapes, cell, weights, more, filling.advice)
     filling.advice += ADVICE
     return filling.fill(given, shown, classes)
 
@@ -159,15 +162,10 @@ def _told(estimator, weights):
     """
     if not isinstance(weights, (list, tuple)):
         return {}
-    n_ways = 1 + bool(getattr(estimator, "bidirectional", False))
-    a_level = (2 + estimator.bias) * n_ways
+    a_level = (2 + estimator.bias) * (1 + bool(getattr(estimator, "bidirectional", False)))
     n_levels, n_tables = divmod(len(weights) - 2, a_level)
     if n_levels < 1 or n_tables > 1:
-        if estimator.num_layers != "auto":
-            return {}
-        layer = f"{a_level} of each recurrent layer (bidirectional={n_ways == 2}, bias={estimator.bias})"
-        expected = f"expected {layer}, 2 of a Dense layer, and 1 of an Embedding if there is one"
-        raise ValueError(f"weights has {len(weights)} arrays, as of model.get_weights(); {expected}")
+        return {}
     of_table, of_states = (matrix_shape(weights[k]) for k in (0, n_tables + 1))
     widths = {"hidden_size": of_states[:1], "embedding_dim": of_table[1:] * n_tables}
     return {"num_layers": n_levels} | {name: width[0] for name, width in widths.items() if width}
@@ -179,7 +177,9 @@ def _fill_layer(layer, weights):
     cell = type(layer).__name__.lower() if getattr(layer, "reset_after", True) else "gru_reset_before"
     listed = _to_list(cell, {("recurrent", name): array for name, array in layer.state_dict().items()})
     shapes = {key: array.shape for key, array in listed.items()}
-    given, shown = _by_key(shapes, cell, weights, f"; this {type(layer).__name__} has num_layers={layer.num_layers}")
+    given, shown = _by_key(
+        shapes, cell, weights, "", f"; this {type(layer).__name__} has num_layers={layer.num_layers}"
+    )
     try:
         arrays = {key: checked(shown[key], array, shapes[key], layer.dtype) for key, array in given.items()}
     except ValueError as error:
@@ -188,11 +188,11 @@ def _fill_layer(layer, weights):
     return layer
 
 
-def _by_key(shapes, cell, weights, advice):
+def _by_key(shapes, cell, weights, more, advice):
     """The arrays by the keys of their shapes, and what errors call them."""
     came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
     if came != len(shapes):
-        expected = f"a list of {len(shapes)} arrays, as of model.get_weights()"
+        expected = f"a list of {len(shapes)} arrays{more}, as of model.get_weights()"
         raise ValueError(f"weights must be {expected}; got {came}{advice}")
     given, shown = dict(zip(shapes, weights, strict=True)), {key: f"weights[{k}]" for k, key in enumerate(shapes)}
     for key, shape in shapes.items():
