@@ -142,10 +142,9 @@ def few(items):
 
 def _decided(estimator, told):
     """The parameters that a new estimator's network keeps for life, with what is `told` where it has "auto"."""
-    is_given = "embedding_dim" if getattr(estimator, "embeddings", None) is not None else ""
-    auto = {
-        name: value for name, value in told.items() if getattr(estimator, name, None) == "auto" and name != is_given
-    }
+    auto = {name: value for name, value in told.items() if getattr(estimator, name, None) == "auto"}
+    if getattr(estimator, "embeddings", None) is not None:  # these say how long their vectors are
+        auto.pop("embedding_dim", None)
     return clone(estimator).set_params(**auto)._decided()
 
 
