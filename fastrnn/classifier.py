@@ -7,6 +7,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, AttentionReader, InformedExtractor,
 from fastrnn.base.classes import LabelsOfSequences
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import SIZES
+from fastrnn.epochs import Budget
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
@@ -122,9 +123,9 @@ class SequenceClassifier(
     batch_size : int, default=32
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
-        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 3,000 batches, or
-        2,000 for tokens (for lbfgs at most as many iterations). It takes fewer if they would read more than 2**28 steps
-        (about five minutes), but at least 60 epochs, or 20 for tokens. `fit` then warns if little was learned.
+        Number of epochs. An epoch reads all training data once. "auto" is 60, or as many more as make 3,000 batches and
+        read 2**28 steps (five minutes) at most; for tokens 20, more up to 2,000 batches, and fewer from 5,000 on. For
+        lbfgs they are iterations, 3,000 or 2,000. `fit` then warns if little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
@@ -191,8 +192,7 @@ class SequenceClassifier(
         not depend on it. If other processes are busy, 1 is faster, or the environment variable OMP_WAIT_POLICY=PASSIVE:
         waiting OpenMP threads otherwise keep their cores.
     random_state : int, RandomState or None, default=None
-        The seed of initial weights, order of sequences, dropout and held-out part. An int gives the same model each
-        time.
+        The seed of initial weights, order of sequences, dropout and held-out part. An int makes a fit repeatable.
     verbose : bool or int, default=False
         True or 1 shows a progress bar. 2 writes a line after each epoch, for log files. Both go to stderr.
     callbacks : list of callables or None, default=None
@@ -267,7 +267,7 @@ class SequenceClassifier(
     """
 
     _parameter_constraints = SIZES | {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
-    _budget, _auto_sizes = ((60, 3000), (20, 2000)), ((64, 1), (128, 2))
+    _budget, _auto_sizes = (Budget(60, 3000), Budget(20, 2000, 5000)), ((64, 1), (128, 2))
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="gru", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,

@@ -1,6 +1,8 @@
 """What an epoch is: which sequences are a batch, at what rates its steps are taken, and how many epochs there are."""
 
+import sys
 from math import ceil, cos, pi
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,14 @@ and the most it is."""
 
 STEPS = 2**28
 """Of max_iter="auto": as many as are read, at most, for the sake of more updates."""
+
+
+class Budget(NamedTuple):
+    """Of max_iter="auto": so many epochs, unless these are fewer or more updates than are wanted."""
+
+    epochs: int
+    fewest: int = 0
+    most: int = sys.maxsize
 
 
 def draw_batches(lengths, batch_size, shuffle, rng):
@@ -55,9 +65,15 @@ def learning_rate_factor(schedule, step, n_steps):
     return 1.0
 
 
-def epochs_for(lengths, n_batches, least, updates):
-    """What max_iter="auto" is for sequences of these lengths: epochs at least, and updates if they can be had."""
-    return max(least, min(ceil(updates / n_batches), STEPS // int(lengths.sum())))
+def epochs_for(lengths, n_batches, budget):
+    """What max_iter="auto" is for sequences of these lengths.
+
+    >>> lengths, budget = np.full(3200, 10), Budget(20, fewest=2000, most=5000)
+    >>> [epochs_for(lengths, n_batches, budget) for n_batches in (50, 100, 200, 400, 10_000)]
+    [40, 20, 20, 13, 1]
+    """
+    raised = min(ceil(budget.fewest / n_batches), STEPS // int(lengths.sum()))
+    return min(max(budget.epochs, raised), ceil(budget.most / n_batches))
 
 
 def decay_for(n_batches, n_epochs, rate, schedule):

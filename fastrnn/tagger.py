@@ -8,6 +8,7 @@ from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import SIZES, steps_weights
 from fastrnn.base.labels import check_as_long, check_classes, classes_of, classes_to_come, labels_there, rows_of
+from fastrnn.epochs import Budget
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
@@ -36,9 +37,8 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
-        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 1,000 batches (for
-        lbfgs at most 1,000 iterations). It takes fewer if they would read more than 2**28 steps, but at least 30
-        epochs. With "auto", `fit` warns if little was learned.
+        Number of epochs. An epoch reads all training data once. "auto" is 30, or as many more as make 1,000 batches and
+        read 2**28 steps at most (for lbfgs 1,000 iterations). `fit` then warns if little was learned.
     class_weight : dict, "balanced" or None, default=None
         The weights of classes, which count for the steps with these labels. It cannot be used with `crf`.
 
@@ -100,7 +100,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     readout = None
     """A row of outputs for each step."""
 
-    _budget = (30, 1000), (30, 1000)
+    _budget = (Budget(30, 1000),) * 2
     _parameter_constraints, _auto_sizes = SIZES, ((64, 1), (128, 1))
     _shape_parameters = ("missing", "time_column", "categorical_features")
 

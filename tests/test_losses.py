@@ -1,6 +1,7 @@
 """Losses: values against the reference and closed forms, gradients by projection, kernels with rows that are padded."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -200,6 +201,34 @@ def test_the_best_constant_answer_to_groups_is_their_shares():
     places, constant = targets.astype(int), losses.constant_loss(losses.cross_entropies(SIZES), targets, weights, 22)
     shares = np.bincount(places.ravel(), np.repeat(weights, 3), 22)
     assert constant == pytest.approx(-(weights @ np.log(shares[places]).sum(axis=1)), abs=1e-2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_the_best_constant_answer_to_classes_is_their_shares(share):
+    _, targets, weights = draw("cross_entropy", n=50)
+    loss, targets = losses.smoothed(losses.cross_entropy, share), targets.astype(int)
+    shares = np.maximum(np.bincount(targets, weights, 9) / weights.sum(), losses.LEAST_SHARE)
+    expected = loss(np.tile(np.log(shares), (50, 1)), targets, weights / weights.sum())[0]
+    assert losses.constant_loss(loss, targets, weights, 9) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_best_constant_answer_to_many_tokens_takes_no_memory_for_each():
+    """A row of outputs for each token was made: 3.2 GB for these, after the last epoch."""
+    targets = np.random.default_rng(0).integers(0, 4000, 100_000)
+    tracemalloc.start()
+    found = losses.constant_loss(losses.cross_entropy, targets, np.ones(len(targets)), 4000)
+    assert tracemalloc.get_traced_memory()[1] < 20e6 and found == pytest.approx(np.log(4000), abs=0.05)
+    tracemalloc.stop()
+
+
+def test_the_constant_answer_of_a_mixture_is_one_normal_distribution():
+    targets = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    targets = np.column_stack([targets, np.arange(5000) % 10 == 0]).astype(np.float32)
+    loss = losses.mixture_loss(3, 2, True, 1)
+    of_end = -(0.1 * np.log(0.1) + 0.9 * np.log(0.9))
+    n_outputs = 3 * (1 + 4 + 1) + 1
+    expected = 1 + np.log(2 * np.pi) + of_end
+    assert losses.constant_loss(loss, targets, np.ones(5000), n_outputs) == pytest.approx(expected, abs=0.05)
 
 
 def test_the_quantile_minimises_its_loss():

@@ -23,7 +23,7 @@ from fastrnn.base.static import Informed
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
-from fastrnn.epochs import decay_for, epochs_for
+from fastrnn.epochs import Budget, decay_for, epochs_for
 from fastrnn.kernels.caching import Later
 from fastrnn.layers.categories import Categories
 from fastrnn.layers.feedforward import Embedding
@@ -97,8 +97,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     """Those without these parameters start anew."""
     _undecayed = FEW[0]
     """Of alpha="auto": the most tokens for which it is 0."""
-    _budget = (60, 2000), (20, 2000)
-    """Of max_iter="auto", for numbers, and for tokens: epochs at least, and updates."""
+    _budget = Budget(60, 2000), Budget(20, 2000, 5000)
+    """Of max_iter="auto", for numbers, and for tokens."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -305,6 +305,9 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
+    def _allowed(self):
+        return self._budget[not self._reads_numbers()]
+
     def _settings(self, lengths, *, is_part=False, windows=None):
         """For sequences of these lengths; `is_part` if there are steps before or after, nobody knows how many.
 
@@ -313,8 +316,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
         n_batches = sum(-(-int(np.sum(sizes)) // self.batch_size) for sizes in windows or [n])
         if own["max_iter"] == "auto":
-            budget = self._budget[not self._reads_numbers()]
-            own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, *budget)
+            own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, self._allowed())
         if own["alpha"] == "auto":
             decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > self._undecayed
             taken = n_batches, own["max_iter"], self.learning_rate_init, self.learning_rate

@@ -53,8 +53,9 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     alpha : float or "auto", default="auto"
         The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
         different tokens.
-    max_iter : int, default=20
-        Number of epochs. An epoch reads all training data once.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. An epoch reads all training data once. "auto" is 20, or as few as make 20,000 batches, 5,000
+        of a stream, whose batches have more steps. `fit` then warns if little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. A stream is always read in order.
     bptt_steps : int or None, default=None
@@ -133,7 +134,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
         dropout=0.2, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64, n_components=5, embeddings=None,
         freeze_embeddings=False, stateful="auto", solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
+        momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
         clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
@@ -177,6 +178,9 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         -----
         UserWarning
             With stateful="auto", if X is so short a stream that the fit has fewer than 50 steps of training.
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         return self._fit(X, None, None, resume_from, X_val, groups=groups)
 

@@ -37,7 +37,7 @@ class SequenceGenerator(Extractor, Streaming):
     freeze_embeddings: bool
     stateful: bool | Literal["auto"]
     learning_rate_init: float
-    max_iter: int
+    max_iter: int | Literal["auto"]
     bptt_steps: int | None
     n_tokens_: int
     label_smoothing: float
@@ -68,7 +68,7 @@ class SequenceGenerator(Extractor, Streaming):
         nesterovs_momentum: bool = True,
         alpha: float | Literal["auto"] = "auto",
         batch_size: int = 32,
-        max_iter: int = 20,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,

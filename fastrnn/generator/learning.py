@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator, check_finite
 from fastrnn.lists import check_listed
+from fastrnn.epochs import Budget
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
 from fastrnn.losses.steps import NextStep, flags_of
@@ -29,6 +30,8 @@ FEW_BATCHES = 50
 """Of a short stream, below which a fit warns."""
 UNITS = 128, 256
 """What hidden_size="auto" is, for sequences and for a stream."""
+BUDGETS = Budget(20, most=20_000), Budget(20, most=5000)
+"""Of max_iter="auto", for sequences and for a stream, whose batches have more steps."""
 
 
 class Learning(FeatureExtractor, SequenceEstimator):
@@ -194,6 +197,9 @@ class Learning(FeatureExtractor, SequenceEstimator):
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
+    def _allowed(self):
+        return BUDGETS[self._shape["stateful"]]
+
     def _settings(self, lengths, *, is_part=False, **how):
         """Those of a stream are of its stretches, in their order."""
         settings = super()._settings(lengths, is_part=is_part, **how)
@@ -201,13 +207,14 @@ class Learning(FeatureExtractor, SequenceEstimator):
             return settings
         n_parts = min(self.batch_size, len(lengths))
         if self.stateful == "auto" and not is_part:
-            self._warn_of_few_batches(n_parts, settings.max_iter * len(lengths) // n_parts)
+            self._warn_of_few_batches(n_parts, settings.max_iter, settings.max_iter * len(lengths) // n_parts)
         return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
 
-    def _warn_of_few_batches(self, n_parts, n_batches):
+    @staticmethod
+    def _warn_of_few_batches(n_parts, n_epochs, n_batches):
         """A short stream in many parts is read in hardly a batch an epoch."""
         if n_batches < FEW_BATCHES:
-            few = f"X is read as a stream in {n_parts} parts: {self.max_iter} epochs are {n_batches} steps of training"
+            few = f"X is read as a stream in {n_parts} parts: {n_epochs} epochs are {n_batches} steps of training"
             warnings.warn(f"{few}. Set a smaller batch_size, or a larger max_iter", UserWarning, stacklevel=6)
 
     def _split(self, n, strata, rng):

@@ -5,7 +5,7 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import log_softmax, logit
 
 from fastrnn.kernels import losses as kernels
 from fastrnn.kernels.caching import Later
@@ -133,9 +133,23 @@ def log_odds(loss, label_weights):
     return logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)) if loss == binary_cross_entropy else shares
 
 
+def _normal(loss, targets, weights):
+    """The outputs of a mixture that is one normal distribution of mean 0 and scale 1, and each label's share."""
+    K, N, is_pair, n = loss.numbers
+    scales = np.full(N * K, np.log(np.expm1(1)))  # their softplus is 1
+    of_labels = log_odds(binary_cross_entropy, label_weights(binary_cross_entropy, targets[:, N:], weights, n))
+    return np.concatenate([np.zeros(K + N * K), scales, np.zeros(K * is_pair), of_labels])
+
+
 def constant_loss(loss, targets, weights, n_outputs):
     """The mean loss of the best answer to all: the classes' shares, or of targets (n, K) their mean or a quantile."""
-    answers = [log_odds(loss, label_weights(loss, targets, weights, n_outputs))]
-    if loss.name not in OF_LABELS:
+    own = label_weights(loss, targets, weights, n_outputs)
+    answers = [log_odds(loss, own)]
+    if loss.name in OF_CLASSES and targets.ndim == 1:  # a matrix (n, n_outputs) of many tokens would not fit anywhere
+        even = sum(loss.numbers[:1])
+        return float(-log_softmax(answers[0]) @ ((1 - even) * own[:-1] / own[-1] + even / n_outputs))
+    if loss.name == "mixture":
+        answers = [_normal(loss, targets, weights)]
+    elif loss.name not in OF_LABELS:
         answers = [np.average(targets, 0, weights), *np.quantile(targets, np.linspace(0, 1, 21), axis=0)]
     return min(loss(np.tile(each, (len(targets), 1)), targets, weights / weights.sum())[0] for each in answers)

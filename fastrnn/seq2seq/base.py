@@ -7,6 +7,7 @@ from fastrnn.base.files import in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
+from fastrnn.epochs import Budget
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses.loss import cross_entropy, smoothed
 from fastrnn.network.encoder_decoder import EncoderDecoder
@@ -42,7 +43,7 @@ class WithDecoder(SequenceEstimator):
 class DecodingEstimator(WithDecoder):
     """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
 
-    _budget, _undecayed = ((30, 2000), (30, 2000)), 0
+    _budget, _undecayed = (Budget(30, 2000), Budget(20, 2000, 6000)), 0
 
     def _check_parameters(self):
         super()._check_parameters()

@@ -46,8 +46,9 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         The strength of weight decay. "auto" is as the page of `SequenceClassifier` describes it, but for any number of
         different tokens.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches and at least 30
-        epochs.
+        Number of epochs. An epoch reads all training data once. "auto" is 20, more up to 2,000 batches, and fewer from
+        6,000 on. Of X that holds numbers it is 30, or as many more as make 2,000 batches. `fit` then warns if little
+        was learned.
     label_smoothing : float, default=0.1
         The share of each token that is spread evenly over all tokens while training (Szegedy et al. 2016), in [0, 1).
         It counts in `loss_curve_` and `validation_loss_curve_`. 0 lets probabilities be as sure as the data are.

@@ -46,8 +46,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     alpha : float or "auto", default=0.0
         The strength of weight decay, as the page of `SequenceClassifier` describes it.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is as the page of `SequenceClassifier` describes it, with 2,000 batches and at least 30
-        epochs.
+        Number of epochs. An epoch reads all training data once. "auto" is 30, or as many more as make 2,000 batches.
+        `fit` then warns if little was learned.
     scheduled_sampling : float, default=0.0
         The share of steps, in the last epoch, at which the decoder reads its own answer in training, as for
         `SequenceToSequence`; of numbers, what it predicts.
