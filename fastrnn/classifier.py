@@ -124,7 +124,7 @@ class SequenceClassifier(
         Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
         Number of epochs. An epoch reads all training data once. "auto" is 60, or as many more as make 3,000 batches and
-        read 2**28 steps (five minutes) at most; for tokens 20, more up to 2,000 batches, and fewer from 5,000 on. For
+        read 2**28 steps (five minutes) at most; for tokens 20, more up to 2,000 batches, and fewer from 10,000 on. For
         lbfgs they are iterations, 3,000 or 2,000. `fit` then warns if little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
@@ -267,7 +267,7 @@ class SequenceClassifier(
     """
 
     _parameter_constraints = SIZES | {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
-    _budget, _auto_sizes = (Budget(60, 3000), Budget(20, 2000, 5000)), ((64, 1), (128, 2))
+    _budget, _auto_sizes = (Budget(60, 3000), Budget(20, 2000, 10_000)), ((64, 1), (128, 2))
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="gru", hidden_size="auto", proj_size=0, num_layers="auto", bidirectional=True,

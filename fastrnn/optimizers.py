@@ -8,7 +8,6 @@ from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
 from fastrnn.programs import Program, Standing
 
-RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
 BLOCK = 2**17
 """Parameters whose sums are formed together; one thread's piece of work."""
 RATE, ALPHA, DECAY, CLIP_VALUE, CLIP_NORM, MOMENTUM, NESTEROV, OF_MEAN, OF_SQUARE, SCALE, PENALTY, N_NUMBERS = range(12)
@@ -57,11 +56,11 @@ class Sweeps:
     def __init__(self, network, optimizer=None):
         self._optimizer, self.numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
         p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
-        sums, vectors = np.zeros((n_blocks, 2)), (theta, network.gradient, network.decays, self.numbers)
+        sums, vectors = np.zeros((n_blocks, 2 + COLUMNS)), (theta, network.gradient, network.decays, self.numbers)
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self.numbers)
         if optimizer is not None:
-            p.share(sweep, *vectors, optimizer.first, optimizer.second, RULES[optimizer.name], tasks=n_blocks)
+            p.share(RULES[optimizer.name], *vectors, optimizer.first, optimizer.second, tasks=n_blocks)
         self.calls = Standing(p, WORK * theta.size)
 
     def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
@@ -84,29 +83,41 @@ class Sweeps:
         return rate, alpha, decay, clip_value or np.inf, clip_norm or np.inf, *rule
 
 
-@njit(**OPTIONS, unrolls=True)
 def norm(vector):
     """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
-    return np.sqrt(_squares(vector))
+    return sqrt(_squares(np.empty(COLUMNS), vector, None))
+
+
+# NumPy's own sums and new arrays take longer to compile than what is made of them.
+
+
+@njit(**OPTIONS)
+def _total(numbers):
+    total = 0.0
+    for k in range(numbers.size):
+        total += numbers[k]
+    return total
 
 
 @njit(**OPTIONS, unrolls=True)
-def _squares(vector):
-    """Their sum, in float64."""
-    total = np.zeros(COLUMNS)
+def _squares(columns, vector, factors):
+    """Their sum, in float64, of a vector times factors, or None; `columns` (COLUMNS,) is overwritten."""
+    for k in range(columns.size):
+        columns[k] = 0
     for first in range(0, vector.size, COLUMNS):
         row = vector[first : first + COLUMNS]
         for k in range(row.size):
-            x = np.float64(row[k])
-            total[k] += x * x
-    return total.sum()
+            x = np.float64(row[k] if factors is None else row[k] * factors[first : first + COLUMNS][k])
+            columns[k] += x * x
+    return _total(columns)
 
 
 @njit(**OPTIONS, unrolls=True)
 def measure(sums, theta, gradient, decays, numbers, task):
-    """Penalty and clipping of one block; sums (blocks, 2) of squares: of what decays, and of a gradient to be clipped.
+    """Penalty and clipping of one block.
 
-    The sums are of float64: squares of float32 overflow from 2e19 on.
+    sums (blocks, 2 + COLUMNS) get those of squares: of what decays, and of a gradient to be clipped; the rest is room.
+    They are of float64: squares of float32 overflow from 2e19 on.
     """
     alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
@@ -119,36 +130,16 @@ def measure(sums, theta, gradient, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 0] = _squares(theta * decays) if alpha != 0 else 0.0
-    sums[task, 1] = _squares(gradient) if numbers[CLIP_NORM] < np.inf else 0.0
+    sums[task, 0] = _squares(sums[task, 2:], theta, decays) if alpha != 0 else 0.0
+    sums[task, 1] = _squares(sums[task, 2:], gradient, None) if numbers[CLIP_NORM] < np.inf else 0.0
 
 
 @njit(**OPTIONS)
 def settle(sums, numbers):
     """The penalty, and what to scale the gradient with."""
-    size = np.sqrt(sums[:, 1].sum())
-    numbers[PENALTY] = 0.5 * numbers[ALPHA] * sums[:, 0].sum()
+    size = np.sqrt(_total(sums[:, 1]))
+    numbers[PENALTY] = 0.5 * numbers[ALPHA] * _total(sums[:, 0])
     numbers[SCALE] = numbers[CLIP_NORM] / size if size > numbers[CLIP_NORM] else 1.0
-
-
-@njit(**OPTIONS)
-def sweep(theta, gradient, decays, numbers, first, second, rule, task):
-    """One block of an optimiser's step: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
-    block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
-    theta, gradient, first, second, decays = theta[block], gradient[block], first[block], second[block], decays[block]
-    scale, decay = theta.dtype.type(numbers[SCALE]), theta.dtype.type(numbers[DECAY])
-    if scale != 1:
-        for k in range(theta.size):
-            gradient[k] *= scale
-    if decay != 0:
-        for k in range(theta.size):
-            theta[k] -= decay * theta[k] * decays[k]
-    if rule == 0:
-        _adam(theta, gradient, first, second, numbers)
-    elif rule == 1:
-        _sgd(theta, gradient, first, numbers)
-    else:
-        _rmsprop(theta, gradient, second, numbers)
 
 
 @njit(**OPTIONS)
@@ -164,7 +155,7 @@ def _adam(theta, gradient, mean, square, numbers):
 
 
 @njit(**OPTIONS)
-def _rmsprop(theta, gradient, square, numbers):
+def _rmsprop(theta, gradient, _, square, numbers):
     """Tieleman and Hinton 2012, with PyTorch's constant 0.99."""
     decay, tiny = theta.dtype.type(0.99), theta.dtype.type(1e-8)
     step, one = theta.dtype.type(numbers[RATE]), theta.dtype.type(1)
@@ -174,9 +165,38 @@ def _rmsprop(theta, gradient, square, numbers):
 
 
 @njit(**OPTIONS)
-def _sgd(theta, gradient, velocity, numbers):
+def _sgd(theta, gradient, velocity, _, numbers):
     """Momentum of Polyak 1964, or Nesterov's in the form of Sutskever et al. 2013."""
     step, m = theta.dtype.type(numbers[RATE]), theta.dtype.type(numbers[MOMENTUM])
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[NESTEROV] else velocity[k]
+
+
+def _sweep(rule):
+    """A kernel: one block of an optimiser's step, decoupled decay (Loshchilov and Hutter 2019) and a rule."""
+
+    @njit(**OPTIONS)
+    def sweep(theta, gradient, decays, numbers, first, second, task):
+        block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
+        theta, gradient, decays, first, second = (
+            theta[block],
+            gradient[block],
+            decays[block],
+            first[block],
+            second[block],
+        )
+        scale, decay = theta.dtype.type(numbers[SCALE]), theta.dtype.type(numbers[DECAY])
+        if scale != 1:
+            for k in range(theta.size):
+                gradient[k] *= scale
+        if decay != 0:
+            for k in range(theta.size):
+                theta[k] -= decay * theta[k] * decays[k]
+        rule(theta, gradient, first, second, numbers)
+
+    return sweep
+
+
+RULES = {"adam": _sweep(_adam), "sgd": _sweep(_sgd), "rmsprop": _sweep(_rmsprop)}
+RULES["adamw"] = RULES["adam"]

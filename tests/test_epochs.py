@@ -78,14 +78,14 @@ def test_schedules():
 
 @pytest.mark.parametrize(
     ("n", "length", "batch_size", "of_numbers", "of_tokens"),
-    [(30, 400, 32, 2000, 2000), (270, 16, 32, 223, 223), (270, 16, 8, 60, 59), (10**5, 10, 32, 60, 2),
+    [(30, 400, 32, 2000, 2000), (270, 16, 32, 223, 223), (270, 16, 8, 60, 59), (10**5, 10, 32, 60, 4),
      (10**6, 10, 32, 60, 1), (6400, 10, 32, 60, 20), (32, 2**16, 32, 128, 128), (32, 2**24, 32, 60, 20)],
 )  # fmt: skip
 def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_numbers, of_tokens):
-    """2,000 updates at least, if they read no more steps than fit into some minutes; of tokens 5,000 at most."""
+    """2,000 updates at least, if they read no more steps than fit into some minutes; of tokens 10,000 at most."""
     n_batches = -(-n // batch_size)
     assert epochs_for(np.full(n, length), n_batches, Budget(60, 2000)) == of_numbers
-    assert epochs_for(np.full(n, length), n_batches, Budget(20, 2000, 5000)) == of_tokens
+    assert epochs_for(np.full(n, length), n_batches, Budget(20, 2000, 10_000)) == of_tokens
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "warmup", "plateau"])

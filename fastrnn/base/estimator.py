@@ -97,7 +97,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     """Those without these parameters start anew."""
     _undecayed = FEW[0]
     """Of alpha="auto": the most tokens for which it is 0."""
-    _budget = Budget(60, 2000), Budget(20, 2000, 5000)
+    _budget = Budget(60, 2000), Budget(20, 2000, 10_000)
     """Of max_iter="auto", for numbers, and for tokens."""
 
     def __init_subclass__(cls, **kwargs):

@@ -134,8 +134,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     def __init__(self, *, cell="lstm", hidden_size="auto", proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
         dropout=0.2, zoneout=0.0, recurrent_dropout=0.0, embedding_dim=64, n_components=5, embeddings=None,
         freeze_embeddings=False, stateful="auto", solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
+        momentum=0.9, nesterovs_momentum=True, alpha="auto", batch_size=32, max_iter="auto", shuffle=True,
+        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import softmax
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator, check_finite
-from fastrnn.lists import check_listed
 from fastrnn.epochs import Budget
+from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
 from fastrnn.losses.steps import NextStep, flags_of

@@ -328,4 +328,6 @@ def add_weighted(total, losses, weights):
 @njit(**OPTIONS)
 def add_places(total, sums, start):
     """total (1,) = the sum of what lies at `start` in each row of sums (places, .)."""
-    total[0] = sums[:, start].sum()
+    total[0] = 0
+    for place in range(sums.shape[0]):
+        total[0] += sums[place, start]

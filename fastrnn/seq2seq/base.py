@@ -43,7 +43,7 @@ class WithDecoder(SequenceEstimator):
 class DecodingEstimator(WithDecoder):
     """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
 
-    _budget, _undecayed = (Budget(30, 2000), Budget(20, 2000, 6000)), 0
+    _budget, _undecayed = (Budget(30, 2000), Budget(20, 2000, 10_000)), 0
 
     def _check_parameters(self):
         super()._check_parameters()

@@ -47,7 +47,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         different tokens.
     max_iter : int or "auto", default="auto"
         Number of epochs. An epoch reads all training data once. "auto" is 20, more up to 2,000 batches, and fewer from
-        6,000 on. Of X that holds numbers it is 30, or as many more as make 2,000 batches. `fit` then warns if little
+        10,000 on. Of X that holds numbers it is 30, or as many more as make 2,000 batches. `fit` then warns if little
         was learned.
     label_smoothing : float, default=0.1
         The share of each token that is spread evenly over all tokens while training (Szegedy et al. 2016), in [0, 1).
