@@ -235,7 +235,7 @@ class Trainer:
         other = Trainer(self.network, settings, deepcopy(self.rng))
         other.history, other.plateau_factor = deepcopy(self.history), self.plateau_factor
         if RULES.get(settings.solver) == RULES.get(self.settings.solver):  # adamw remembers what adam does
-            vars(other.optimizer).update(deepcopy(self.memory()["optimizer"]))
+            other.optimizer.recall(**self.memory()["optimizer"])
         return other
 
     def memory(self):
@@ -253,7 +253,7 @@ class Trainer:
         self.network.changed()
         vars(self.best).update(memory["best"])
         self.n_averaged, self.mean = memory.get("n_averaged", 0), memory.get("mean")
-        vars(self.optimizer).update(memory["optimizer"])
+        self.optimizer.recall(**memory["optimizer"])
 
     def fit(self, objective, lengths, validate=None, callbacks=(), save=None, *, decides=True):
         """Train until there are max_iter epochs in the history.

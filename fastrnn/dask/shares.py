@@ -75,7 +75,7 @@ class Share:
             trainer = Trainer(self._network, settings, None)
             self._take(vectors[0])
             optimizer = trainer.optimizer
-            optimizer.first[:], optimizer.second[:], optimizer.n_steps = *vectors[1:], n_steps
+            optimizer.recall(*vectors[1:], n_steps)
             self._objective.lay_out(batches, epoch, factors=[n_a_weight / len(numbers) for numbers in batches])
             (loss,) = trainer.steps(self._objective, batches, rates, Sweeps(self._network, optimizer))
             return (self._network.theta.copy(), optimizer.first, optimizer.second), loss

@@ -95,8 +95,8 @@ class Network:
     def gather_parameters(self):
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = next(iter(self.parts.values())).parameters.dtype
-        self.theta, self.gradient = (zeros_aligned((sum(sizes),), dtype) for _ in range(2))
-        self.decays, self._programs = np.zeros(sum(sizes), dtype), {}
+        self.theta, self.gradient, self.decays = (zeros_aligned((sum(sizes),), dtype) for _ in range(3))
+        self._programs = {}
         start = 0
         for part, size in zip(self.parts.values(), sizes, strict=True):
             span = slice(start, start + size)
