@@ -110,10 +110,14 @@ def _squares(columns, vector, factors):
         columns[k] = 0
     for first in range(0, vector.size, COLUMNS):
         row = vector[first : first + COLUMNS]
-        of_row = row if factors is None else factors[first : first + COLUMNS]
-        for k in range(row.size):
-            x = np.float64(row[k] if factors is None else row[k] * of_row[k])
-            columns[k] += x * x
+        if factors is None:
+            for k in range(row.size):
+                columns[k] += np.float64(row[k]) * np.float64(row[k])
+        else:
+            of_row = factors[first : first + COLUMNS]
+            for k in range(row.size):
+                x = np.float64(row[k] * of_row[k])
+                columns[k] += x * x
     return _total(columns)
 
 

@@ -152,4 +152,6 @@ def constant_loss(loss, targets, weights, n_outputs):
         answers = [_normal(loss, targets, weights)]
     elif loss.name not in OF_LABELS:
         answers = [np.average(targets, 0, weights), *np.quantile(targets, np.linspace(0, 1, 21), axis=0)]
+    # As training has them: for float64 a kernel would be compiled.
+    answers = np.array(answers, targets.dtype if targets.dtype.kind == "f" else np.float64)
     return min(loss(np.tile(each, (len(targets), 1)), targets, weights / weights.sum())[0] for each in answers)
