@@ -8,6 +8,7 @@ import pytest
 from reference import assert_within
 from samples import assert_same_bits, tokens
 from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
@@ -15,6 +16,7 @@ import fastrnn
 from fastrnn import SequenceGenerator
 from fastrnn.base import Problem
 from fastrnn.callbacks import Checkpoint
+from fastrnn.epochs import Budget
 from fastrnn.generator import learning
 from fastrnn.generator.learning import draw
 from fastrnn.losses.loss import cross_entropy, log_probabilities
@@ -49,6 +51,24 @@ def endless():
 
 
 # ---------------------------------------------------------------------------- it learns
+
+
+def test_epochs_are_20_unless_these_are_very_many_batches(monkeypatch):
+    texts = [[1, 2, 3]] * 64
+    assert small(max_iter="auto").fit(texts).n_iter_ == 20
+    monkeypatch.setattr(learning, "BUDGETS", (Budget(20, most=6), Budget(20, most=4)))
+    assert small(max_iter="auto").fit(texts).n_iter_ == 3
+    book = np.tile([0, 1, 2], 100)  # in four parts of 74 steps, two stretches each
+    assert small(max_iter="auto", stateful=True, batch_size=4).fit(book).n_iter_ == 2
+
+
+@pytest.mark.parametrize("of_numbers", [False, True])
+def test_a_fit_of_noise_warns(of_numbers):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(20, 2)) if of_numbers else rng.integers(0, 4, 20) for _ in range(64)]
+    model = small(max_iter="auto", embedding_dim=None if of_numbers else 4)
+    with pytest.warns(ConvergenceWarning, match="little was learned"):
+        model.fit(X)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

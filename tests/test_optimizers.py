@@ -125,6 +125,16 @@ def test_blocks_and_threads_change_no_bits(rule):
     ref.assert_within(1e-6, answers[0][2], 2.0)
 
 
+def test_memory_lies_on_cache_lines():
+    """Else a step takes twice as long, by chance."""
+    size = 3 * BLOCK + 5
+    optimizer, other = Optimizer("adam", size, "float32"), Optimizer("adam", size, "float32")
+    other.recall(optimizer.first + 1, optimizer.second + 2, 3)
+    for one, memory in ((optimizer, (0, 0, 0)), (other, (1, 2, 3))):
+        assert one.first.ctypes.data % 64 == one.second.ctypes.data % 64 == 0
+        assert ((one.first == memory[0]) & (one.second == memory[1])).all() and one.n_steps == memory[2]
+
+
 def test_the_norm_neither_overflows_nor_loses_small_parts():
     for n in (1, 7, 8, 1000):
         vector = np.random.default_rng(0).standard_normal(n).astype(np.float32)
