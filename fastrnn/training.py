@@ -201,7 +201,7 @@ def warn_if_not_learned(losses, constant):
     found = f"after {len(losses)} epochs the training loss is {last:.3g}"
     if last > (1 - LITTLE) * constant > LEAST:
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
-        hints = "See that the data hold the answer, or raise hidden_size or max_iter; a large drift may hide small changes"
+        hints = "See that X holds the answer, or raise hidden_size or max_iter; a large drift may hide small changes"
         warnings.warn(f"{why}. {hints}", ConvergenceWarning, stacklevel=7)
     elif before - last > LITTLE * constant > LEAST:
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
