@@ -53,6 +53,7 @@ def endless():
 # ---------------------------------------------------------------------------- it learns
 
 
+@pytest.mark.filterwarnings("ignore:.*little was learned")  # by so few
 def test_epochs_are_20_unless_these_are_very_many_batches(monkeypatch):
     texts = [[1, 2, 3]] * 64
     assert small(max_iter="auto").fit(texts).n_iter_ == 20
