@@ -23,7 +23,7 @@ STEPS = 2**28
 
 
 class Budget(NamedTuple):
-    """Of max_iter="auto": so many epochs, unless these are fewer or more updates than are wanted."""
+    """Of max_iter="auto": so many epochs, or as few as reach one of these numbers of updates."""
 
     epochs: int
     fewest: int = 0
@@ -66,12 +66,7 @@ def learning_rate_factor(schedule, step, n_steps):
 
 
 def epochs_for(lengths, n_batches, budget):
-    """What max_iter="auto" is for sequences of these lengths.
-
-    >>> lengths, budget = np.full(3200, 10), Budget(20, fewest=2000, most=5000)
-    >>> [epochs_for(lengths, n_batches, budget) for n_batches in (50, 100, 200, 400, 10_000)]
-    [40, 20, 20, 13, 1]
-    """
+    """What max_iter="auto" is for sequences of these lengths."""
     raised = min(ceil(budget.fewest / n_batches), STEPS // int(lengths.sum()))
     return min(max(budget.epochs, raised), ceil(budget.most / n_batches))
 

@@ -14,6 +14,8 @@ RATE, ALPHA, DECAY, CLIP_VALUE, CLIP_NORM, MOMENTUM, NESTEROV, OF_MEAN, OF_SQUAR
 """What the kernels are told, and tell, beside the vectors; OF_MEAN and OF_SQUARE are what Adam's estimates lack."""
 COLUMNS = 256
 """Of which each has a sum of its own: the squares of a row are vectors then."""
+ROOM = 8
+"""Before these for the two sums of all, a cache line."""
 WORK = 5
 """What a step costs for each parameter, as multiply-adds."""
 
@@ -60,7 +62,8 @@ class Sweeps:
     def __init__(self, network, optimizer=None):
         self._optimizer, self.numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
         p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
-        sums, vectors = np.zeros((n_blocks, 2 + COLUMNS)), (theta, network.gradient, network.decays, self.numbers)
+        sums, vectors = zeros_aligned((n_blocks, ROOM + COLUMNS), np.float64), (theta, network.gradient, network.decays)
+        vectors = *vectors, self.numbers
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self.numbers)
         if optimizer is not None:
@@ -125,7 +128,7 @@ def _squares(columns, vector, factors):
 def measure(sums, theta, gradient, decays, numbers, task):
     """Penalty and clipping of one block.
 
-    sums (blocks, 2 + COLUMNS) get those of squares: of what decays, and of a gradient to be clipped; the rest is room.
+    sums (blocks, ROOM + COLUMNS) get those of squares: of what decays, and of a gradient to be clipped; the rest is room.
     They are of float64: squares of float32 overflow from 2e19 on.
     """
     alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
@@ -139,8 +142,8 @@ def measure(sums, theta, gradient, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 0] = _squares(sums[task, 2:], theta, decays) if alpha != 0 else 0.0
-    sums[task, 1] = _squares(sums[task, 2:], gradient, None) if numbers[CLIP_NORM] < np.inf else 0.0
+    sums[task, 0] = _squares(sums[task, ROOM:], theta, decays) if alpha != 0 else 0.0
+    sums[task, 1] = _squares(sums[task, ROOM:], gradient, None) if numbers[CLIP_NORM] < np.inf else 0.0
 
 
 @njit(**OPTIONS)

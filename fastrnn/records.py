@@ -254,7 +254,12 @@ class Run:
             if run["data"] != self._data:
                 found = "X or y are not the data of the checkpoint's run, or in another order, or others are held out"
                 raise ValueError(f"{found}: give the same")
-            trainer.recall(run["memory"], model.network_.theta, History.of(model))
+            history, n = History.of(model), trainer.settings.max_iter
+            if len(history.epochs) > n:  # "auto" was more in another version
+                raise ValueError(
+                    f"the checkpoint's run has {len(history.epochs)} epochs, max_iter='auto' is {n}: load it"
+                )
+            trainer.recall(run["memory"], model.network_.theta, history)
 
     def save(self, path):
         """Write the model, and what this fit needs to go on."""

@@ -203,7 +203,7 @@ def warn_if_not_learned(losses, constant):
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
         hints = "See that X holds the answer, or raise hidden_size or max_iter; a large drift may hide small changes"
         warnings.warn(f"{why}. {hints}", ConvergenceWarning, stacklevel=7)
-    elif before - last > LITTLE * constant > LEAST:
+    elif len(losses) >= 10 and before - last > LITTLE * constant > LEAST:  # of fewer, each falls much below the last
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
         warnings.warn(why, ConvergenceWarning, stacklevel=7)
 

@@ -82,7 +82,7 @@ def test_schedules():
      (10**6, 10, 32, 60, 1), (6400, 10, 32, 60, 20), (32, 2**16, 32, 128, 128), (32, 2**24, 32, 60, 20)],
 )  # fmt: skip
 def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_numbers, of_tokens):
-    """2,000 updates at least, if they read no more steps than fit into some minutes; of tokens 10,000 at most."""
+    """2,000, if they read no more steps than fit into some minutes; of tokens as few epochs as reach 10,000."""
     n_batches = -(-n // batch_size)
     assert epochs_for(np.full(n, length), n_batches, Budget(60, 2000)) == of_numbers
     assert epochs_for(np.full(n, length), n_batches, Budget(20, 2000, 10_000)) == of_tokens

@@ -7,6 +7,7 @@ import pytest
 import reference as ref
 
 from fastrnn import threads
+from fastrnn.kernels.vectors import CACHE_LINE
 from fastrnn.optimizers import BLOCK, Optimizer, Sweeps, norm
 
 
@@ -131,7 +132,7 @@ def test_memory_lies_on_cache_lines():
     optimizer, other = Optimizer("adam", size, "float32"), Optimizer("adam", size, "float32")
     other.recall(optimizer.first + 1, optimizer.second + 2, 3)
     for one, memory in ((optimizer, (0, 0, 0)), (other, (1, 2, 3))):
-        assert one.first.ctypes.data % 64 == one.second.ctypes.data % 64 == 0
+        assert one.first.ctypes.data % CACHE_LINE == one.second.ctypes.data % CACHE_LINE == 0
         assert ((one.first == memory[0]) & (one.second == memory[1])).all() and one.n_steps == memory[2]
 
 

@@ -581,6 +581,17 @@ def test_a_fit_whose_loss_still_falls_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_if_not_learned(np.append(np.linspace(1, 0.1, 100), np.full(20, 0.1)), 1.0)
+        warn_if_not_learned(
+            [0.47, 0.37], 1.0
+        )  # of very many sequences two epochs are enough, and the first has the descent
+
+
+def test_epochs_that_are_all_frozen_are_an_error():
+    """Of very many sequences "auto" may be few epochs."""
+    model = SequenceClassifier(hidden_size=2, freeze=60, random_state=0)
+    with pytest.raises(ValueError, match="freeze=60 epochs.*'auto' is 60: set a smaller freeze, or max_iter"):
+        model.fit(np.random.default_rng(0).standard_normal((1800, 2, 1)), np.arange(1800) % 2)
+    assert not hasattr(model, "network_")
 
 
 @pytest.mark.parametrize("model", [SequenceClassifier, SequenceRegressor])

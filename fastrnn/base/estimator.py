@@ -317,6 +317,9 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         n_batches = sum(-(-int(np.sum(sizes)) // self.batch_size) for sizes in windows or [n])
         if own["max_iter"] == "auto":
             own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, self._allowed())
+            if self.freeze >= own["max_iter"] and not is_part:
+                found = f"freeze={self.freeze} epochs train the output layer alone, and of so many sequences max_iter="
+                raise ValueError(f"{found}'auto' is {own['max_iter']}: set a smaller freeze, or max_iter")
         if own["alpha"] == "auto":
             decays = self.solver in ("adam", "adamw") and not self.freeze and self._n_tokens() > self._undecayed
             taken = n_batches, own["max_iter"], self.learning_rate_init, self.learning_rate

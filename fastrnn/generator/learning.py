@@ -59,6 +59,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     def _streaming(self, is_stream):
         """What the network keeps for life of whether it reads a stream."""
+        is_stream = bool(is_stream)  # NumPy's own is no index
         return {"stateful": is_stream} | ({"hidden_size": UNITS[is_stream]} if self.hidden_size == "auto" else {})
 
     def _check_sequences(self, X, *, reset):

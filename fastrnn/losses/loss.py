@@ -5,7 +5,7 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
-from scipy.special import log_softmax, logit
+from scipy.special import entr, logit
 
 from fastrnn.kernels import losses as kernels
 from fastrnn.kernels.caching import Later
@@ -144,10 +144,10 @@ def _normal(loss, targets, weights):
 def constant_loss(loss, targets, weights, n_outputs):
     """The mean loss of the best answer to all: the classes' shares, or of targets (n, K) their mean or a quantile."""
     own = label_weights(loss, targets, weights, n_outputs)
-    answers = [log_odds(loss, own)]
     if loss.name in OF_CLASSES and targets.ndim == 1:  # a matrix (n, n_outputs) of many tokens would not fit anywhere
-        even = sum(loss.numbers[:1])
-        return float(-log_softmax(answers[0]) @ ((1 - even) * own[:-1] / own[-1] + even / n_outputs))
+        even = 0.0 if loss == cross_entropy else loss.numbers[0]
+        return float(entr((1 - even) * own[:-1] / own[-1] + even / n_outputs).sum())
+    answers = [log_odds(loss, own)]
     if loss.name == "mixture":
         answers = [_normal(loss, targets, weights)]
     elif loss.name not in OF_LABELS:
