@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Literal, Protocol, Self, TypeAlias, TypeVar
+from typing import Literal, NoReturn, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -147,3 +147,20 @@ class Extractor(TransformerMixin):
 
     def get_feature_names_out(self, input_features: None = None) -> Objects: ...
     def set_output(self, *, transform: Container = None) -> Self: ...
+
+class Decoding(Estimator):
+    """Those whose network has a decoder."""
+
+    readout: None
+    normalize_X: bool
+    n_features_in_: int
+
+    @property
+    def stream(self) -> NoReturn: ...
+
+class Writing(Decoding):
+    """Those that write targets."""
+
+    max_length: int | None
+    max_length_: int
+    n_target_tokens_: int

@@ -256,9 +256,8 @@ class Run:
                 raise ValueError(f"{found}: give the same")
             history, n = History.of(model), trainer.settings.max_iter
             if len(history.epochs) > n:  # "auto" was more in another version
-                raise ValueError(
-                    f"the checkpoint's run has {len(history.epochs)} epochs, max_iter='auto' is {n}: load it"
-                )
+                found = f"the checkpoint's run has {len(history.epochs)} epochs, but max_iter={n}"
+                raise ValueError(f"{found}: load the model instead")
             trainer.recall(run["memory"], model.network_.theta, history)
 
     def save(self, path):

@@ -18,8 +18,8 @@ def main():
                 lengths.append(len(utterance))
                 speakers.append(int(speaker))
     changes = np.diff(np.concatenate(rows), axis=0, prepend=0)
-    # There are frequent numbers, but no repeats: zlib makes less of them if it does not look for any, and if it may count
-    # anew every 8,192 numbers, of which a channel has 10,000.
+    # There are frequent numbers, but no repeats: zlib makes less of them if it does not look for any, and if it counts
+    # anew after 8,192 numbers, of which a channel has 10,000.
     zipfile._get_compressor = lambda *_: zlib.compressobj(9, zlib.DEFLATED, -15, 7, zlib.Z_HUFFMAN_ONLY)
     np.savez_compressed(
         "japanese_vowels.npz",

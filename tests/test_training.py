@@ -583,7 +583,7 @@ def test_a_fit_whose_loss_still_falls_warns():
         warn_if_not_learned(np.append(np.linspace(1, 0.1, 100), np.full(20, 0.1)), 1.0)
         warn_if_not_learned(
             [0.47, 0.37], 1.0
-        )  # of very many sequences two epochs are enough, and the first has the descent
+        )  # of very many sequences two epochs are enough; the first has the descent
 
 
 def test_epochs_that_are_all_frozen_are_an_error():

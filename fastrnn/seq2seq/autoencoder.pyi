@@ -7,6 +7,7 @@ from fastrnn._types import (
     Array,
     Callbacks,
     Cell,
+    Decoding,
     Extractor,
     Matrix,
     Nonlinearity,
@@ -21,9 +22,8 @@ from fastrnn._types import (
     Splitter,
 )
 from fastrnn.data import SequenceFiles
-from fastrnn.seq2seq.base import WithDecoder
 
-class Reproducing(WithDecoder):
+class Reproducing(Decoding):
     attention: None
     bptt_steps: None
     embedding_dim: None

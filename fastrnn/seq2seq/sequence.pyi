@@ -24,11 +24,11 @@ from fastrnn._types import (
     Splitter,
     Steps,
     Vector,
+    Writing,
 )
 from fastrnn.data import SequenceFiles
-from fastrnn.seq2seq.base import DecodingEstimator
 
-class SequenceToSequence(Extractor, DecodingEstimator):
+class SequenceToSequence(Extractor, Writing):
     missing: Missing
     time_column: int | str | None
     categorical_features: Categorical

@@ -17,10 +17,10 @@ from fastrnn._types import (
     Solver,
     Splitter,
     Steps,
+    Writing,
 )
-from fastrnn.seq2seq.base import DecodingEstimator
 
-class VectorToSequence(DecodingEstimator):
+class VectorToSequence(Writing):
     bidirectional: bool
     normalize_y: bool
     attention: None
