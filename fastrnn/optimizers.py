@@ -128,8 +128,8 @@ def _squares(columns, vector, factors):
 def measure(sums, theta, gradient, decays, numbers, task):
     """Penalty and clipping of one block.
 
-    sums (blocks, ROOM + COLUMNS) get those of squares, of what decays and of a gradient to be clipped, in float64: squares
-    of float32 overflow from 2e19 on.
+    sums (blocks, ROOM + COLUMNS) get those of squares, of what decays and of a gradient to be clipped, in float64:
+    squares of float32 overflow from 2e19 on.
     """
     alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
