@@ -60,7 +60,7 @@ def test_epochs_are_20_unless_these_are_very_many_batches(monkeypatch):
     monkeypatch.setattr(learning, "BUDGETS", (Budget(20, most=6), Budget(20, most=4)))
     assert small(max_iter="auto").fit(texts).n_iter_ == 3
     book = np.tile([0, 1, 2], 100)  # in four parts of 74 steps, two stretches each
-    assert small(max_iter="auto", stateful=True, batch_size=4).fit(book).n_iter_ == 2
+    assert small(max_iter="auto", stateful=np.True_, hidden_size="auto", batch_size=4).fit(book).n_iter_ == 2
 
 
 @pytest.mark.parametrize("of_numbers", [False, True])

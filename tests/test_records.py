@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger, StorageError
+from fastrnn.epochs import Budget
 from fastrnn.training import Checkpoint
 
 SMALL = {"hidden_size": 5, "max_iter": 4, "random_state": 0}
@@ -277,6 +278,18 @@ def test_checkpoints_whose_folder_is_gone_for_a_while(path):
     assert_same_run(fastrnn.load(folder / "run"), model)
     assert_same_run(SequenceClassifier(**SMALL).fit(X, y), model)
     assert os.listdir(folder) == ["run"]
+
+
+@pytest.mark.filterwarnings("ignore:.*little was learned")  # by so few epochs
+def test_a_run_that_has_more_epochs_than_it_would_have_now_is_refused(path, monkeypatch):
+    """ "auto" may be fewer in another version: the rest of the run was no epoch, its rate high to the end."""
+    X, y = labelled(30)
+    options = {**SMALL, "max_iter": "auto"}
+    monkeypatch.setattr(SequenceClassifier, "_budget", (Budget(9),) * 2)
+    SequenceClassifier(**options, callbacks=[Checkpoint(path), stopping(5)]).fit(X, y)
+    monkeypatch.setattr(SequenceClassifier, "_budget", (Budget(4),) * 2)
+    again = SequenceClassifier(**options)
+    assert_refused(again, lambda: again.fit(X, y, resume_from=path), "run has 5 epochs, but max_iter=4: load the model")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
