@@ -62,8 +62,8 @@ class Sweeps:
     def __init__(self, network, optimizer=None):
         self._optimizer, self.numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
         p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
-        sums, vectors = zeros_aligned((n_blocks, ROOM + COLUMNS), np.float64), (theta, network.gradient, network.decays)
-        vectors = *vectors, self.numbers
+        sums = zeros_aligned((n_blocks, ROOM + COLUMNS), np.float64)
+        vectors = theta, network.gradient, network.decays, self.numbers
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self.numbers)
         if optimizer is not None:
@@ -191,13 +191,8 @@ def _sweep(rule):
     @njit(**OPTIONS)
     def sweep(theta, gradient, decays, numbers, first, second, task):
         block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
-        theta, gradient, decays, first, second = (
-            theta[block],
-            gradient[block],
-            decays[block],
-            first[block],
-            second[block],
-        )
+        theta, gradient, decays = theta[block], gradient[block], decays[block]
+        first, second = first[block], second[block]
         scale, decay = theta.dtype.type(numbers[SCALE]), theta.dtype.type(numbers[DECAY])
         if scale != 1:
             for k in range(theta.size):

@@ -305,9 +305,6 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
-    def _allowed(self):
-        return self._budget[not self._reads_numbers()]
-
     def _settings(self, lengths, *, is_part=False, windows=None):
         """For sequences of these lengths; `is_part` if there are steps before or after, nobody knows how many.
 
@@ -316,7 +313,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         own, n = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}, len(lengths)
         n_batches = sum(-(-int(np.sum(sizes)) // self.batch_size) for sizes in windows or [n])
         if own["max_iter"] == "auto":
-            own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, self._allowed())
+            budget = self._budget[not self._reads_numbers()]
+            own["max_iter"] = epochs_for(lengths, 1 if self.solver == "lbfgs" else n_batches, budget)
             if self.freeze >= own["max_iter"] and not is_part:
                 found = f"freeze={self.freeze} epochs train the output layer alone, and of so many sequences max_iter="
                 raise ValueError(f"{found}'auto' is {own['max_iter']}: set a smaller freeze, or max_iter")

@@ -51,6 +51,10 @@ class Learning(FeatureExtractor, SequenceEstimator):
     def _answer(self):
         return self._next.answer if self._reads_numbers() else softmax_answer
 
+    @property
+    def _budget(self):
+        return (BUDGETS[self._shape["stateful"]],) * 2
+
     # -------------------------------------------------------------------------------------- training
 
     def _decided(self, X=None):
@@ -197,9 +201,6 @@ class Learning(FeatureExtractor, SequenceEstimator):
         inputs, targets = (np.concatenate([part[:, t : t + most].ravel() for t in firsts]) for part in parts)
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
-
-    def _allowed(self):
-        return BUDGETS[self._shape["stateful"]]
 
     def _settings(self, lengths, *, is_part=False, **how):
         """Those of a stream are of its stretches, in their order."""
