@@ -350,3 +350,10 @@ def test_intervals_of_counts_are_as_wide_as_counts_are_apart():
     )
     low, high = model.fit([*y]).predict_interval(0.8).mean(axis=(0, 1))
     assert 20 < low < 25 and 35 < high < 40  # those of the distribution are 23 and 37
+
+
+def test_series_of_channels_alone_is_as_beside_others():
+    t, rng = np.arange(200), np.random.RandomState(0)
+    y = np.c_[10 + 3 * np.sin(2 * np.pi * t / 7), 20 + 6 * np.cos(2 * np.pi * t / 7)] + rng.normal(0, 0.3, (200, 2))
+    model = SequenceForecaster(horizon=7, season=7, max_iter=2, random_state=0).fit(y)
+    np.testing.assert_array_equal(model.predict(history=[y])[0], model.predict(history=[y] * 2)[0])

@@ -38,7 +38,7 @@ class Dense:
         pack(*arguments)
         out = np.empty((len(x), padded(self.output_size, x.dtype)), x.dtype)
         repeat_row(out, self.parameters.stored("bias"))
-        add_product(out, x, panels, self.input_size, 1, 0)
+        add_product(out, np.ascontiguousarray(x), panels, self.input_size, 1, 0)  # it reads rows as they lie in memory
         return out[:, : self.output_size]
 
     def forward(self, p, x):
