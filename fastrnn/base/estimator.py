@@ -351,7 +351,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         """A network for data in parts, of which all have `Agreed`, and how to train it."""
         for message in next((one.warned for one in found if one.warned), ()):
             warnings.warn(message, stacklevel=6)  # of the caller of `fit`
-        vars(self).pop("feature_names_in_", None)  # of an earlier fit
+        for name in ("feature_names_in_", "is_categorical_", "categories_"):  # of an earlier fit
+            vars(self).pop(name, None)
         vars(self).update(found[0].known)
         self._make_network(rng)
         if self._readout() is None:
