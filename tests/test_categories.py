@@ -289,6 +289,14 @@ def test_files_say_together_what_there_is(tmp_path):
         _union([[texts], [numbers]])
 
 
+def test_a_refit_on_files_has_no_categories_of_the_fit_before(tmp_path):
+    X, y = signed()
+    files = SequenceFiles.write(tmp_path / "parts", [(X[:30], y[:30]), (X[30:], y[30:])])
+    model = SequenceClassifier(categorical_features=[1], **SMALL).fit(X, y).set_params(categorical_features=None)
+    assert model.fit(files).loss_curve_ == SequenceClassifier(**SMALL).fit(files).loss_curve_
+    assert not hasattr(model, "categories_") and not hasattr(model, "is_categorical_")
+
+
 def test_in_searches_ensembles_decoders_and_later_fits():
     X, y = signed()
     search = GridSearchCV(SequenceClassifier(**SMALL), {"categorical_features": [None, [1]]}, cv=2).fit(X, y)
