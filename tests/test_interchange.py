@@ -14,7 +14,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn import (
+    SequenceAutoencoder,
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceGenerator,
+    SequenceOutlierDetector,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
 from fastrnn.layers import GRU, LSTM, RNN
 
@@ -186,6 +194,22 @@ def test_units_are_in_the_first_weights_of_every_estimator(kind, bias):
                 np.testing.assert_allclose(mine, its, atol=1e-9)
             else:
                 assert_same_bits(mine, its)
+
+
+def test_the_unit_of_what_is_written_is_in_the_head():
+    rows = [x * UNITS[0] + UNITS[1] for x in X]
+    options = {"hidden_size": 4, "max_iter": 2, "dtype": "float64", "random_state": 0}
+    model, other = SequenceAutoencoder(**options).fit(rows), SequenceAutoencoder(**options).fit(X)
+    vectors = model.transform(rows)
+    from_torch(other, to_torch(model))
+    np.testing.assert_allclose(other.transform(rows), vectors, atol=1e-9)
+    for found, expected in zip(other.inverse_transform(vectors), model.inverse_transform(vectors), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-7)
+    assert other.score(rows) == pytest.approx(model.score(rows), abs=1e-7)
+    detector = SequenceOutlierDetector(**options).fit(rows)
+    expected = detector.predict(rows)
+    assert_refused(detector, lambda: from_torch(detector, to_torch(detector)), "which scores are odd: fit the detector")
+    assert_same_bits(detector.predict(rows), expected)
 
 
 def test_units_that_no_weights_can_make_up_for():

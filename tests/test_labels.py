@@ -259,6 +259,14 @@ def test_labels_in_other_containers_are_read(y, classes, train):
     assert as_labels(y).tolist() == [type(classes[0])(label) for label in y]
 
 
+def test_large_integers_are_labels():
+    hashes = [2**63 + 1, 5] * 4  # of which NumPy makes floats
+    for y in (hashes, np.array(hashes, object)):
+        assert as_labels(y).dtype == np.uint64 and as_labels(y).tolist() == hashes
+    with pytest.raises(ValueError, match=f"y holds integers such as {2**64}, and 64 bits do not hold all: make them"):
+        as_labels([2**64, 5])
+
+
 def test_numbers_that_are_no_classes():
     assert_all_refuse("classifier", np.linspace(0, 1, N), "continuous.*SequenceRegressor predicts numbers")
     X, _ = data("tagger")

@@ -5,10 +5,10 @@ from itertools import count, repeat
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.base.labels import is_missing
+from fastrnn.base.labels import exact, is_missing
 from fastrnn.columns import common
 from fastrnn.holes import INDEX, dated
-from fastrnn.sequences import Given
+from fastrnn.sequences import Given, as_objects
 from fastrnn.storage import array, labels
 from fastrnn.wording import shown
 
@@ -96,6 +96,8 @@ class Categorical:
         if kept is None:
             kept = self._integers(sequences)
         which = [f"feature {k} of X" for k in self._coded]
+        for column, name in zip(kept.values(), which, strict=True):
+            _check_exact(column, name)
         if reset:
             own = [_different(column, name) for column, name in zip(kept.values(), which, strict=True)]
             self.categories_ = self._agreed(own, _union)
@@ -143,7 +145,7 @@ def _places(asked, n, names):
 def _different(column, name):
     """The categories in a column (S,), in order, without what is missing."""
     found = [value for value in set(column.tolist()) if not is_missing(value)]
-    array, n_texts = np.array(found), sum(isinstance(value, str) for value in found)
+    array, n_texts = exact(as_objects(found), name), sum(isinstance(value, str) for value in found)
     if array.dtype.kind not in "biufU" or n_texts not in (0, len(found)):
         kinds = sorted({type(value).__name__ for value in found})
         raise ValueError(
@@ -152,6 +154,13 @@ def _different(column, name):
     if array.dtype.kind == "f" and (array == np.floor(array)).all():
         array = array.astype(np.int64)  # as they were, beside one that is missing
     return np.unique(array)
+
+
+def _check_exact(column, name):
+    """Integers that came as floats, as arrays or beside one that is missing, are others beyond 2**53."""
+    if column.dtype.kind == "f" and (is_large := np.abs(column) >= 2**53).any():
+        found = f"{name} is categorical, and holds {shown(column[is_large][0])} as a float, which is not exact"
+        raise ValueError(f"{found} from 2**53 on: give integers in frames, none missing, or texts")
 
 
 def _check_kind(column, known, name):
@@ -167,7 +176,7 @@ def _union(parts):
     columns = [*zip(*parts, strict=True)]
     if any(len({own.dtype.kind == "U" for own in column if own.size}) > 1 for column in columns):
         raise ValueError("categories are texts in some parts of the data, and numbers in others: make them alike")
-    return [np.unique(np.concatenate(column)) for column in columns]
+    return [np.unique(exact(np.concatenate([own.astype(object) for own in column]), "X")) for column in columns]
 
 
 def numbers_of(categories):

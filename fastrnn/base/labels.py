@@ -1,5 +1,7 @@
 """What the estimators check of y: that it is there and as long as X, and that nothing is missing or of another kind."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -76,7 +78,18 @@ def _alike(labels, y, name):
         advice = f"labels are strings, or integers and bools: make them alike, {way}"
         raise ValueError(f"{name} holds {which}; {advice}")
     # Texts stay as what was given holds them.
-    return labels if kinds.keys() == {str} and hasattr(y, "__array__") else np.array(labels.tolist())
+    return labels if kinds.keys() == {str} and hasattr(y, "__array__") else exact(labels, name)
+
+
+def exact(values, name):
+    """An array of texts, or of numbers, of one of such objects: integers stay what they are."""
+    found = np.array(values.tolist())
+    if not found.size or found.dtype.kind not in "fO" or not all(isinstance(value, Integral) for value in values.flat):
+        return found
+    # Of integers beyond those of int64 NumPy makes floats, or objects.
+    if values.min() < 0 or values.max() >= 2**64:
+        raise ValueError(f"{name} holds integers such as {values.max()}, and 64 bits do not hold all: make them texts")
+    return values.astype(np.uint64)
 
 
 def _kind(label):

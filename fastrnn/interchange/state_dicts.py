@@ -41,10 +41,11 @@ def to_torch(estimator, *, names=None):
 
     Notes
     -----
-    The module returns what the head returns. For a `SequenceRegressor` this is the prediction, because mean and scale
-    of the target are folded into the head. For a classifier of two classes it is the log-odds of the second class, for
-    more classes the logits. The module must compute the readout itself, which has no weights: "last" is the last state
-    of both directions, `h_n`. For a `SequenceForecaster` it is the network alone, without trend, season and scale.
+    The module returns what the head returns. For a `SequenceRegressor` or a `SequenceAutoencoder` this is the
+    prediction, because mean and scale of the target are folded into the head. For a classifier of two classes it is the
+    log-odds of the second class, for more classes the logits. The module must compute the readout itself, which has no
+    weights: "last" is the last state of both directions, `h_n`. For a `SequenceForecaster` it is the network alone,
+    without trend, season and scale.
 
     `normalize_X` is folded into the first layer. In float32, an offset that is a million times the spread loses digits
     there: subtract it from X beforehand.
@@ -85,7 +86,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     ----------
     estimator : estimator, or RNN, LSTM or GRU of fastrnn.layers
         An estimator of fastrnn. A new one must be a `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger` or
-        `SequenceGenerator`. Or a layer, for a module of another form.
+        `SequenceGenerator`. A `VectorToSequence` of numbers keeps the unit of its y. A `SequenceOutlierDetector` is
+        refused, for its threshold is one of other weights. Or a layer, for a module of another form.
     state_dict : mapping of str to tensor or array
         The weights, ``module.state_dict()``.
     names : dict of str to str, default=None

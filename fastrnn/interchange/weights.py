@@ -15,8 +15,10 @@ from fastrnn.base import SequenceEstimator
 from fastrnn.base.static import refuse_facts
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
+from fastrnn.outliers import SequenceOutlierDetector
 from fastrnn.params import checked
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.seq2seq.autoencoder import Reproducing
 from fastrnn.tagger import SequenceTagger
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator
@@ -61,7 +63,7 @@ def _as_array(a):
 
 
 def weights_of(estimator, library):
-    """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
+    """A fitted estimator's weights, for X as it comes; of numbers such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
     check_is_fitted(estimator, "network_")
@@ -75,10 +77,12 @@ def weights_of(estimator, library):
     network = network_of(estimator)
     parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
-    if isinstance(estimator, SequenceRegressor):
-        scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
+    if isinstance(estimator, (SequenceRegressor, Reproducing)):
+        which = "y" if isinstance(estimator, SequenceRegressor) else "X"
+        mean, scale = (getattr(estimator, f"_{which}_{name}") for name in ("mean", "scale"))
+        dtype = network.theta.dtype
         weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
-        weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
+        weights["head", "bias"] = (weights["head", "bias"] * scale + mean).astype(dtype)
     return weights
 
 
@@ -178,6 +182,10 @@ class Filling:
         estimator._check_parameters()
         refuse_facts(estimator, ELSEWHERE)
         _refuse_units(estimator)
+        if isinstance(estimator, SequenceOutlierDetector):
+            raise ValueError(
+                "weights alone do not say which scores are odd: fit the detector, or use fastrnn.save and load"
+            )
         self.shape = estimator._shape if self.is_fitted else _decided(estimator, told())
         refuse_zoneout(self.shape, "another library's layers")
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
