@@ -416,6 +416,30 @@ def test_tract_answers_alike(whole, tmp_path):
             assert_close(found, expected_of(estimator, X))
 
 
+def test_mnn_answers_as_the_guide_says(whole, tmp_path, monkeypatch):
+    """The list in docs/guide/saving.rst; see findings/mnn_computes_other_grus.sh."""
+    mnn = pytest.importorskip("MNN", reason="runs models in MNN")
+    from _tools import mnnconvert  # of MNN
+
+    monkeypatch.chdir(tmp_path)
+    reads = {"float32": mnn.expr.float, "int64": mnn.expr.int}
+    wrong = {"gru", "gru_reset_before", "rnn_relu", "rnn_sigmoid"}  # the former two end in states of both directions
+    for name, estimator, X, model in whole:
+        if name in ("lstm_peephole", "chain"):  # of which it makes no network
+            continue
+        onnx.save(model, "model.onnx")
+        files = ["--modelFile", "model.onnx", "--MNNModel", "model.mnn", "--bizCode", "none"]
+        mnnconvert(["mnnconvert", "-f", "ONNX", *files, "--useOriginRNNImpl"])
+        network = mnn.nn.load_module_from_file("model.mnn", ["X"], [output.name for output in model.graph.output])
+        x, expected = padded(X)[0], expected_of(estimator, X)
+        x = mnn.expr.const(x if x.dtype.kind == "f" else x.astype("int32"), x.shape, mnn.expr.NCHW, reads[str(x.dtype)])
+        found = np.array(network.onForward([x])[0].read()).reshape(expected.shape)
+        if name in wrong:
+            assert np.abs(found - expected).max() > 1e-3, name
+        else:
+            assert_close(found, expected)
+
+
 def test_the_reference_evaluator_answers_alike(whole):
     from onnx.reference import ReferenceEvaluator
 

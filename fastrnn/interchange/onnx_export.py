@@ -85,7 +85,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 
     ONNX Runtime 1.32 reads all models. Not every runtime does: some drop a part of the format, and answer with wrong
     numbers in place of an error. The guide's page on saving says what each of them reads, and how: see it before you
-    take OpenVINO (never with cell="lstm_peephole"), tract, or `onnx.reference.ReferenceEvaluator`.
+    take OpenVINO (never with cell="lstm_peephole"), tract, MNN, or `onnx.reference.ReferenceEvaluator`.
 
     Examples
     --------
