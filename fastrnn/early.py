@@ -12,6 +12,7 @@ from fastrnn.base.files import refuse_files
 from fastrnn.base.wrapping import check_taken, show
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.storage import check, expect
+from fastrnn.wording import shown
 
 NEEDED = {"bidirectional": (False,), "readout": ("last", "auto"), "patch_length": (1, "auto")}
 """Of the estimator's parameters: what lets it answer after each step."""
@@ -38,7 +39,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         readout="last" and patch_length=1 here.
     cv : int, splitter or iterable of (train, test), default=5
         Which sequences are held out to choose the threshold, as for `sklearn.model_selection.GridSearchCV`. The network
-        is trained once for each split, and once on all sequences.
+        is trained once on all sequences, and once for each split, without the estimator's callbacks.
     threshold : float or None, default=None
         A threshold of your own, from 0 to 1. Nothing is held out then, and the network is trained once.
 
@@ -258,8 +259,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
                 raise ValueError(f"{found}: set {name}={allowed[0]!r}")
 
-    def _trained(self, X, y, sample_weight, static, groups):
-        own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()})
+    def _trained(self, X, y, sample_weight, static, groups, **others):
+        own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()}, **others)
         known = groups if hasattr(own.validation_fraction, "split") else None  # a fraction refuses them
         learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static, groups=known)
         vars(own).update(vars(learner))
@@ -270,14 +271,20 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         from sklearn.model_selection import check_cv
 
         y = self.estimator._check_y(y)
-        return [*check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)]
+        splits = [*check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)]
+        for k, (train, _) in enumerate(splits):
+            if len(known := np.unique(y[train])) < 2:
+                found = f"split {k} of cv has one class to learn, {shown(known)}"
+                raise ValueError(f"{found}: give cv= other splits, or a threshold of your own")
+        return splits
 
     def _chosen(self, splits, X, y, sample_weight, static, groups):
         """The threshold that is best for what is held out, and its harmonic mean."""
         y, weights = self.estimator._check_y(y), self.estimator._check_weights(sample_weight, len(y))
         given, found = (X, y, weights, static, groups), []
         for train, test in splits:
-            model = self._trained(*(own if own is None else _safe_indexing(own, train) for own in given))
+            some = (own if own is None else _safe_indexing(own, train) for own in given)
+            model = self._trained(*some, callbacks=None)  # which watch the one model that is kept
             known = static if static is None else _safe_indexing(static, test)
             probabilities, sequences = _after_each_step(model, _safe_indexing(X, test), known)
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)

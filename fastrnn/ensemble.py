@@ -36,7 +36,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : SequenceClassifier, SequenceRegressor or SequenceTagger
-        The model. It stays as it is, and its own `random_state` is not used. `fastrnn.load` makes it of a member.
+        The model. It stays as it is, and its own `random_state` is not used. `fastrnn.load` makes it of a member. Its
+        callbacks follow every member, so the file of a `Checkpoint` is that of one of them.
     n_members : int, default=8
         The number of members.
     n_jobs : int or None, default=None

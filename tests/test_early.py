@@ -290,6 +290,21 @@ def test_a_checkpoint_of_its_network_is_read_as_a_classifier(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), early.estimator_.predict_proba(X))
 
 
+def test_callbacks_watch_the_one_model_that_is_kept(tmp_path):
+    seen = []
+    early = EarlyClassifier(small(max_iter=2, callbacks=[seen.append, Checkpoint(tmp_path / "c")]), cv=2).fit(X, Y)
+    assert len(seen) == 2 and len(early.estimator_.callbacks) == 2
+    assert_same_bits(fastrnn.load(tmp_path / "c").predict_proba(X), early.estimator_.predict_proba(X))
+
+
+def test_a_split_of_one_class_is_refused_before_any_training():
+    epochs, order = [], np.argsort(Y)
+    early = EarlyClassifier(small(callbacks=[epochs.append]), cv=[(order[-5:], order[:5]), (order[:5], order[-5:])])
+    with pytest.raises(ValueError, match=r"split 0 of cv has one class to learn, .*: give cv= other splits"):
+        early.fit(X, Y)
+    assert not epochs
+
+
 def test_steps_at_times_of_an_index():
     pd = pytest.importorskip("pandas")
     frames = [pd.DataFrame(x, index=np.arange(float(len(x)))).rename(columns=str) for x in X]
