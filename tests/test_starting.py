@@ -199,6 +199,18 @@ def test_sizes_that_are_auto_are_those_of_the_model(make, tokens):
     assert (found.hidden_size, found.num_layers) == (6, 2)
 
 
+def test_a_model_of_words_says_whether_their_characters_are_read():
+    X, y = Tokenizer(level="word").fit_transform([" ".join(WORDS[k : k + 3]) for k in range(24)]), [0, 1] * 12
+    small = {"hidden_size": 4, "num_layers": 1, "embedding_dim": 4, "max_iter": 1, "cell": "gru", "random_state": 0}
+    for source in (SequenceGenerator(**small).fit(X), SequenceClassifier(**small, bidirectional=False).fit(X, y)):
+        spelt = source._shape.get("character_embedding_dim")
+        clf = SequenceClassifier(**small, bidirectional=False, init_from=source, freeze=1).fit(X, y)
+        assert clf._shape["character_embedding_dim"] == spelt
+        assert_array_equal(encoder(clf)["weight_ih_l0"], encoder(source)["weight_ih_l0"])
+        with pytest.raises(ValueError, match=f"init_from has character_embedding_dim={spelt}, .* set it to that"):
+            clone(clf).set_params(character_embedding_dim=5).fit(X, y)
+
+
 def test_what_holds_a_model_gives_it():
     X, y = [np.sin(np.arange(6.0) * k) for k in range(1, 9)], [0, 1] * 4
     own = {**SMALL, "bidirectional": False, "max_iter": 1}

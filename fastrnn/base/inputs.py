@@ -42,8 +42,7 @@ DECAY = 0.1
 """What alpha="auto" is where the steps before, or to come, are unknown."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
-FRACTION = Interval(Real, 0, 1, closed="left")
-SHARE = Interval(Real, 0, 1, closed="neither")
+FRACTION, SHARE = (Interval(Real, 0, 1, closed=closed) for closed in ("left", "neither"))
 NOISE, NOISY = ("zoneout", "recurrent_dropout"), ("rnn", "lstm", "gru")
 """Parameters of noise in the recurrence, and the cells that have it."""
 RECURRENT = 0.2
@@ -143,9 +142,10 @@ class InputChecks(Categorical):
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None, "stateful": False}
         auto |= zip(SIZES, self._auto_sizes[length is not None], strict=True)
+        auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         for source in sources_of(self.init_from)[:1]:
             auto |= {name: getattr(source.network_.encoder.recurrent, name) for name in SIZES}
-        auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
+            auto["character_embedding_dim"] = source._shape.get("character_embedding_dim")
         can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
         return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)

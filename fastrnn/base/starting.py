@@ -4,11 +4,11 @@ import numpy as np
 
 from fastrnn.wording import shown
 
-UNLESS_SAID = {"missing": "error", "time_column": None, "proj_size": 0}
+UNLESS_SAID = {"missing": "error", "time_column": None, "proj_size": 0, "character_embedding_dim": None}
 """Parameters that some estimators do not have, and how these read X."""
 OF_AN_ENCODER = (
-    "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_embedding_dim",
-    "character_hidden_size", "dtype", *UNLESS_SAID)  # fmt: skip
+    "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_hidden_size", "dtype",
+    *UNLESS_SAID)  # fmt: skip
 """Parameters that both must have alike; the direction is looked at beside them."""
 
 
