@@ -83,7 +83,7 @@ SIZED = {
     "one": (SequenceClassifier, {"embedding_dim": 3, "num_layers": 1}, {"readout": "max"}),
     "regressor": (SequenceRegressor, {"num_layers": 2}, {"cell": "lstm", "bidirectional": True}),
     "tagger": (SequenceTagger, {"embedding_dim": 3}, {"bidirectional": False}),
-    "generator": (SequenceGenerator, {}, {}),
+    "generator": (SequenceGenerator, {}, {"stateful": False}),
 }
 
 
@@ -240,6 +240,15 @@ def test_new_models_of_other_kinds():
         new = from_torch(SequenceGenerator(**make), to_torch(model))
         assert new.score(words) == model.score(words)
         assert_same_bits(new.sample([1], 9, random_state=0), model.sample([1], 9, random_state=0))
+
+
+@pytest.mark.parametrize(("out", "back"), [(to_torch, from_torch), (to_keras, from_keras)])
+def test_weights_do_not_say_whether_they_read_a_stream(out, back):
+    weights, new = (
+        out(SequenceGenerator(**SMALL, num_layers=1, embedding_dim=3, stateful=True).fit(tokens(30))),
+        SequenceGenerator(),
+    )
+    assert_refused(new, lambda: back(new, weights), "stateful='auto' goes by the data, .* set it to True for a stream")
 
 
 def test_a_new_model_is_a_fitted_one_in_every_way(tmp_path):

@@ -11,6 +11,7 @@ from samples import assert_same_bits, data_for, labelled, make_estimator, tokens
 
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceToSequence
 from fastrnn.network.parts import CELLS
+from fastrnn.preprocessing import Tokenizer
 
 SMALL = {"hidden_size": 10, "max_iter": 2, "random_state": 0}
 ONE_WAY = {**SMALL, "bidirectional": False}
@@ -218,6 +219,23 @@ def test_a_wrong_token_is_refused(step):
     with pytest.raises(ValueError, match="step's tokens"):
         stream.step(step)
     assert stream.n_steps == 0
+
+
+def test_words_are_read_with_their_characters():
+    X = Tokenizer(level="word").fit_transform(["the cats run", "a dog sits", "two birds sing", "one bird sang"] * 5)
+    options = {"max_iter": 1, "hidden_size": 4, "bidirectional": False, "random_state": 0}
+    model = SequenceClassifier(**options).fit(X, [0, 1] * 10)
+    stream, pair = model.stream(), model.stream(2)
+    for t in range(3):
+        said, expected = stream.step(X[0][t : t + 1]), model.predict_proba([x[: t + 1] for x in X[:2]])
+        both = pair.step(np.stack([x.with_characters()[t] for x in X[:2]]))
+        assert_same_bits(said, expected[0])
+        assert_same_bits(both, expected)
+    rows, n_steps = X[0].with_characters(), stream.n_steps
+    for one, step in ((stream, X[0][0]), (stream, [3]), (stream, rows[:1]), (pair, rows[0])):
+        with pytest.raises(ValueError, match="a step is a word's token and its characters'.*x.with_characters"):
+            one.step(step)
+    assert stream.n_steps == n_steps
 
 
 def test_outputs_that_overflow_are_told():

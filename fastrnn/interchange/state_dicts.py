@@ -80,7 +80,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     nonlinearity, embedding_dim, crf and readout. Where hidden_size, num_layers, embedding_dim or crf of a new estimator
     is "auto", the weights say what it is, for this network: a clone, and a later `fit`, decide anew. No shape tells
     readout and nonlinearity: if they are wrong, predictions are wrong without an error. A head that reads `h_n` is
-    readout="last".
+    readout="last". A generator's `stateful` must be set, too.
 
     Parameters
     ----------

@@ -194,6 +194,9 @@ class Filling:
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         self._twin._shape = self.shape
         if not self.is_fitted:
+            if getattr(estimator, "stateful", None) == "auto":
+                found = "stateful='auto' goes by the data, and the same weights read sequences as well as a stream"
+                raise ValueError(f"{found}: set it to True for a stream, else to False")
             self._twin._refuse_holes("needs data: fit it first, max_iter=1")
         has_columns = estimator._is_multilabel or isinstance(getattr(estimator, "classes_", None), list)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not has_columns
