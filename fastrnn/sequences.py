@@ -489,8 +489,8 @@ def as_steps(x, what, tokens):
     if tokens == "characters":
         is_right, expected = n_columns > 1, "(T, 1 + L), as a Tokenizer with max_characters gives"
     elif tokens:
-        advice = "for words with characters set character_embedding_dim, for numbers embedding_dim=None"
-        is_right, expected = n_columns == 1, f"(T,), a token a step ({advice})"
+        advice = " (words with characters need character_embedding_dim, where there is one, numbers embedding_dim=None)"
+        is_right, expected = n_columns == 1, "(T,), a token a step" + advice * what.startswith("X")
     if not is_right:
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array

@@ -169,6 +169,13 @@ def test_what_was_found_to_be_a_stream_stays_one(tmp_path):
     assert_same_weights(resumed, small(**options).fit(text))
 
 
+def test_validation_data_of_a_stream_are_scored_as_by_score():
+    text, later = stream(8000), stream(700)
+    for given in (later, [later]):
+        model = small(stateful=True, max_iter=2, bptt_steps=4).fit(text, X_val=given)
+        assert model.validation_scores_[-1] == -model.validation_loss_curve_[-1] == model.score(later)
+
+
 def test_a_stream_that_is_read_in_few_batches_warns(recwarn):
     text = stream(2048)
     with pytest.warns(UserWarning, match="a stream in 32 parts: 20 epochs are 20 steps.*smaller batch_size") as found:

@@ -8,6 +8,7 @@ from reference import assert_within
 from samples import assert_same_bits, data_for, make_estimator, ragged, strokes
 from scipy import stats
 
+import fastrnn
 from fastrnn import SequenceClassifier, SequenceGenerator
 from fastrnn.interchange import from_torch, to_onnx, to_torch
 from fastrnn.kernels.mixtures import LARGEST_CORRELATION
@@ -184,6 +185,14 @@ def test_states_and_what_another_model_takes_over():
     started = SequenceClassifier(init_from=model, cell="lstm", num_layers=2, hidden_size=6, bidirectional=False,
                                  max_iter=1, random_state=0).fit(X, np.arange(40) % 2)  # fmt: skip
     assert started.score(X, np.arange(40) % 2) >= 0
+
+
+def test_one_with_other_parameters_for_later_is_saved_as_it_is(tmp_path):
+    X = strokes(10)[0]
+    model = small(n_components=3).fit(X)
+    fastrnn.save(model.set_params(n_components=5), tmp_path / "model")
+    again = fastrnn.load(tmp_path / "model")
+    assert again.n_components == 5 and again.score(X) == model.score(X)
 
 
 def test_arrays_are_lists_of_sequences():

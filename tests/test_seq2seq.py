@@ -377,3 +377,12 @@ def test_numbers_overflow_only_in_steps_that_are_there():
     model.network_.changed()
     with pytest.raises(ValueError, match=r"X\[0\] makes the network's outputs overflow"):
         model.predict(X)
+
+
+def test_advice_is_such_as_can_be_followed():
+    words, plain = [np.ones((3, 2), int)] * 4, [np.arange(3)] * 4
+    new = SequenceToSequence(embedding_dim=4, max_iter=1)
+    with pytest.raises(ValueError, match=r"y\[0\] has shape \(3, 2\); expected \(T,\), a token a step$"):
+        new.fit(plain, words)
+    with pytest.raises(ValueError, match=r"y\[0\] holds the token 3, .* up to 2: fit on data with all tokens first"):
+        new.fit(plain, plain).partial_fit(plain, [x + 3 for x in plain])

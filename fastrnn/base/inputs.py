@@ -479,8 +479,8 @@ class InputChecks(Categorical):
         limits = np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
         for row, column in np.argwhere(columns >= limits):
             found = f"{name}[{sequences.number_of(row)}] holds the token {columns[row, column]}"
-            way = "put the Tokenizer first in a Pipeline, so that it gives what it does not know the token 0"
-            advice = f"{way}, or fit on data with all tokens first"
+            way = "put the Tokenizer first in a Pipeline, so that it gives what it does not know the token 0, or "
+            advice = f"{way * (name == 'X')}fit on data with all tokens first"
             raise ValueError(f"{found}, but {whence} tokens up to {limits[column] - 1:.0f}: {advice}")
 
     _free_rows = FREE_ROWS

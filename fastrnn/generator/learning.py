@@ -163,7 +163,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
         is_right = isinstance(flags, np.ndarray) and flags.dtype == np.int64 and flags.ndim == 1
         is_right = is_right and np.array_equal(flags, np.unique(flags)) and np.isin(flags, np.arange(n)).all()
         expect(is_right, f"its binary_features_ are {shown(flags)}, which are no columns of {n}")
-        needed = NextStep(self.n_components, flags, np.zeros(n), np.ones(n)).n_outputs
+        needed = NextStep(self._shape["n_components"], flags, np.zeros(n), np.ones(n)).n_outputs
         expect(n_outputs == needed, f"its network has {n_outputs} outputs for a step that needs {needed}")
         return {"_boundary": 0, "binary_features_": np.ndarray}
 
@@ -226,6 +226,13 @@ class Learning(FeatureExtractor, SequenceEstimator):
         n_stretches = n // n_parts
         n_held_out = max(1, int(n_stretches * self.validation_fraction))
         return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
+
+    def _for_validation(self):
+        """One that reads a stream from its beginning to its end, as `score` does."""
+        other = super()._for_validation()
+        if self._shape["stateful"]:
+            other.batch_size, other.bptt_steps = 1, STRETCH
+        return other
 
     def _judge(self, problem, held_out, sample_weight=None):
         """As of others, a few sequences at a time."""
