@@ -90,6 +90,9 @@ class SequenceFiles:
             raise FileNotFoundError(f"{folder} has no file that ends in {', '.join(READERS)}: see SequenceFiles.write")
         self._stamps = [*map(_stamp, self.paths)]
 
+    def __repr__(self):
+        return f"SequenceFiles({str(self.paths[0].parent)!r}) of {len(self.paths)} files"
+
     @classmethod
     def write(cls, folder, parts, **options):
         """Write sequences to a new folder, a file for each part.
@@ -115,8 +118,7 @@ class SequenceFiles:
         ValueError
             If the folder is not empty, or a part is wrong. The message names the part, and no file stays.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder := Path(folder)).mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty: name a new folder")
         with ExitStack() as whole:  # the files get their names together: a write that is broken off is no whole folder
@@ -177,8 +179,7 @@ class SequenceFiles:
                 raise ValueError(f"it has the arrays {shown([*arrays])}; expected 'values', 'offsets' and perhaps 'y'")
         X, y, weights, words = (_divided(arrays, name) for name in ("values", "y", "sample_weight", "words"))
         if "is_read_by_character" in arrays:
-            kind = Characters if arrays["is_read_by_character"].all() else Tokens
-            words = [None] * len(X) if words is None else words
+            kind, words = Characters if arrays["is_read_by_character"].all() else Tokens, words or [None] * len(X)
             X = [kind.of(ids, own, arrays.get("spellings")) for ids, own in zip(X, words, strict=True)]
         return X, y, weights
 

@@ -140,6 +140,7 @@ def rebuilt(cls, tree, rules, parameters=(), **parts):
 
 def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
+    check(tree.get("class"), cls.__name__, "model.class")  # others have other parts
     newer = {name: value for name, value in NEWER.items() if name in cls._get_param_names()}
     tree["parameters"] = {**newer, **tree["parameters"]}
     shape = tree["fitted"]["_shape"]

@@ -119,6 +119,11 @@ def test_text_in_files_is_read_as_text(tokenizer, options, tmp_path):
     assert again.network_.theta.tobytes() == whole.network_.theta.tobytes()
 
 
+def test_it_says_where_it_is(tmp_path):
+    files = SequenceFiles.write(tmp_path / "parts", [([np.ones((2, 1))],), ([np.ones((3, 1))],)])
+    assert repr(files) == f"SequenceFiles({str(tmp_path / 'parts')!r}) of 2 files"
+
+
 def test_text_in_several_files(tmp_path):
     text, y = Tokenizer().fit_transform(TEXTS), np.arange(60) % 3 == 0
     files = SequenceFiles.write(tmp_path / "files", [(text[k : k + 20], y[k : k + 20]) for k in (0, 20, 40)])

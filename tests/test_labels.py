@@ -267,6 +267,12 @@ def test_large_integers_are_labels():
         as_labels([2**64, 5])
 
 
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy has it from 2.0 on")
+def test_numpys_own_strings_are_labels():
+    y = np.array(["a", "b"] * 2, np.dtypes.StringDType())
+    assert as_labels(y).tolist() == ["a", "b"] * 2 and as_labels(y).dtype == object
+
+
 def test_numbers_that_are_no_classes():
     assert_all_refuse("classifier", np.linspace(0, 1, N), "continuous.*SequenceRegressor predicts numbers")
     X, _ = data("tagger")

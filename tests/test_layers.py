@@ -900,7 +900,9 @@ def test_a_flag_is_true_or_false(kind, name, value):
 
 @every_cell
 def test_texts_are_no_steps(cell):
-    with pytest.raises(ValueError, match="x must be an array of real numbers: <U1 is none"):
+    with pytest.raises(ValueError, match="x must be an array of real numbers: .*Pad sequences .*, and pass lengths="):
+        LAYERS[cell](2, 2)([np.ones((3, 2)), np.ones((4, 2))])
+    with pytest.raises(ValueError, match="x must be an array of real numbers: <U1 is none$"):
         LAYERS[cell](1, 2)([["1"], ["2"]])
 
 

@@ -10,11 +10,13 @@ import pytest
 from mutations import put_together, taken_apart
 from samples import KINDS, assert_refused, assert_same_bits, data_for, labelled, make_estimator, ragged
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger, StorageError
 from fastrnn.epochs import Budget
+from fastrnn.preprocessing import Tokenizer
 from fastrnn.training import Checkpoint
 
 SMALL = {"hidden_size": 5, "max_iter": 4, "random_state": 0}
@@ -174,6 +176,10 @@ def test_files_that_are_no_checkpoints(run):
     assert_refused(estimator, lambda: estimator.fit(X, y, resume_from=other), "no model", StorageError)
     fastrnn.save(SequenceClassifier(**SMALL).fit(X, y), other)
     assert_refused(estimator, lambda: estimator.fit(X, y, resume_from=other), "no run .* to resume", StorageError)
+    for model in (make_pipeline(SequenceClassifier(**SMALL)).fit(X, y), Tokenizer().fit(["a"])):
+        fastrnn.save(model, other)
+        match = f"class is '{type(model).__name__}'; expected 'SequenceClassifier'"
+        assert_refused(estimator, lambda: estimator.fit(X, y, resume_from=other), match, StorageError)
     tagger = SequenceTagger(**SMALL)
     steps = [np.arange(len(x)) % 2 for x in X]
     assert_refused(tagger, lambda: tagger.fit(X, steps, resume_from=path), "SequenceClassifier", StorageError)

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, StorageError
+from fastrnn.online import OnlineClassifier
 from fastrnn.preprocessing import Tokenizer
 
 pd = pytest.importorskip("pandas")
@@ -272,6 +273,13 @@ def test_what_cannot_be_saved(path):
     for model in (LinearRegression(), Mine(), make_pipeline(LinearRegression()), None):
         with pytest.raises(StorageError, match="cannot be saved: expected SequenceClassifier, .*Tokenizer.* Pipeline"):
             fastrnn.save(model, path)
+    for label, feature in (((1, 2), "x"), ("a", (1, 2))):
+        learner = OnlineClassifier()
+        learner.learn_one({feature: 1.0}, label)
+        with pytest.raises(
+            StorageError, match=r"has \(1, 2\), a tuple that no file can hold: learn with texts or numb"
+        ):
+            fastrnn.save(learner, path)
     with pytest.raises(StorageError, match="parameters.strip_accents is <.*set another"):
         fastrnn.save(Tokenizer(strip_accents=str.upper).fit(TEXTS), path)
     with pytest.raises(ValueError, match="'hidden_size' parameter .* must be"):

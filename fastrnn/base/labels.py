@@ -39,7 +39,8 @@ def check_as_long(lengths, sequences, what, name="y"):
 def as_values(y):
     """y as an array, of objects where NumPy would make strings of numbers, or break off at rows of several lengths."""
     if hasattr(y, "__array__"):
-        return np.asarray(y)
+        values = np.asarray(y)
+        return values.astype(object) if values.dtype.kind == "T" else values  # of NumPy's own strings
     is_ragged = len({len(value) if is_sequence(value) else -1 for value in y}) > 1
     return as_objects(y) if is_ragged else np.asarray(y, object)
 

@@ -268,7 +268,8 @@ class _Recurrent:
             with np.errstate(over="ignore"):  # an overflow to infinity is reported by name
                 return array.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+            way = ". Pad sequences of several lengths, and pass lengths=" * isinstance(error, ValueError)
+            raise ValueError(f"{name} must be an array of real numbers: {error}{way}") from None
 
     def _checked_state(self, state, B, is_single, what):
         """As `Stack.forward` takes states, or None."""

@@ -21,7 +21,7 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, Sweeps, norm
 from fastrnn.records import rebuilt, weights, with_weights
 from fastrnn.sequences import Sequences
-from fastrnn.storage import array, check, expect, integer
+from fastrnn.storage import StorageError, array, check, expect, integer
 from fastrnn.tables import labels, refuse_twice
 from fastrnn.wording import shown
 
@@ -203,6 +203,11 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
             "seen": [x for x, _ in self._window], "states": [state for _, state in self._window],
             **vars(self._optimizer)}  # fmt: skip
         fitted = {name: getattr(self, name) for name in self._fitted_rules}
+        for name in fitted.keys() & {"classes_", "feature_names_in_"}:
+            for value in fitted[name]:
+                if not isinstance(value, (str, Real, np.generic)):
+                    found = f"{name} has {shown(value)}, a {type(value).__name__} that no file can hold"
+                    raise StorageError(f"{found}: learn with texts or numbers in its place")
         check(fitted, self._fitted_rules, "learner")
         known = {"fitted": fitted, "memory": memory}
         return {"class": type(self).__name__, "parameters": parameters, "weights": weights(self.network_), **known}
