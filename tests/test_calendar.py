@@ -264,7 +264,9 @@ def test_rows_left_out_are_named_and_filled_in_where_that_is_said(name):
 @pytest.mark.parametrize("name", ["days", "integers", "periods"])
 def test_more_than_there_is_is_not_made_up(name):
     y = values(HOLED[name])
-    refused("more rows are missing than there are, which is too much", y.drop(y.index[12:-8]), missing="interpolate")
+    holed = y.drop(y.index[12:-8])
+    refused("more rows are missing than there are, which is too much", holed, missing="interpolate")
+    refused(r"y\[1\] has a gap: .* more rows are missing than there are", [y, holed, y], missing="interpolate")
 
 
 def test_a_day_left_out_beside_a_midnight_that_is_not():

@@ -192,6 +192,38 @@ def test_gaps_are_filled_on_request():
     assert_same_bits(model.predict(history=y), model.predict())
 
 
+@pytest.mark.parametrize("missing", [[45], [45, 46], [45, 48]], ids=str)
+@pytest.mark.parametrize("container", [list, "D", "MS", "M", 3], ids=str)
+def test_gaps_between_what_is_known_and_what_comes_are_filled_as_inside(container, missing):
+    y, x = Y[:51].copy(), columns_of(54)
+    y[missing], x[[45, 46, 51], 0] = np.nan, np.nan
+    future, ahead = x[:51], x[51:]
+    if container is not list:
+        index = {"M": pd.period_range("2000", periods=54, freq="M"), 3: pd.RangeIndex(0, 162, 3)}.get(container)
+        index = pd.date_range("2000", periods=54, freq=container) if index is None else index
+        y, x = pd.Series(y, index[:51]).drop(index[missing]), pd.DataFrame(x, index).drop(index[[45, 46, 51]])
+        future, ahead = x[:-2], x[-2:]
+    model = forecaster(missing="interpolate").fit(y[:45], future=future[:45])
+    expected = model.predict(history=y, future=x)
+    found = model.update(y[45:], future=future[45:]).predict(future=ahead)
+    assert_same_bits(np.asarray(found), np.asarray(expected))
+
+
+def test_an_update_that_knows_nothing_repeats_the_last_value():
+    model = forecaster(missing="interpolate").fit([Y[:40], SHORT])
+    model.update([[np.nan], [1.0]])
+    assert_same_bits(model.predict(), model.predict(history=[np.append(Y[:40], Y[39]), np.append(SHORT, 1)]))
+
+
+def test_what_begins_too_late_to_fill_is_refused():
+    y = pd.Series(Y, pd.date_range("2000", periods=len(Y)))
+    model = forecaster(missing="interpolate").fit(y[:30])
+    for late in (y[:1].shift(62, freq="D"), y[28:31], y[31:33].shift(7, freq="h")):
+        with pytest.raises(ValueError, match="y_new begins at 2000-.*; expected 2000-01-31"):
+            model.update(late)
+    assert len(model.update(y[31:32]).predict(history=y[:32])) == model.horizon_
+
+
 def strided(array):
     wide = np.full([2 * n for n in array.shape], 77.0)
     view = wide[tuple(slice(None, None, -2) for _ in array.shape)]

@@ -211,7 +211,7 @@ class Judged(Learning):
         check_by_place("score", by_place, "future=")
         check_is_fitted(self, "network_")
         before = self._stored()
-        came, form = read_series(y, missing=self.missing, form=before.form)
+        came, form = read_series(y, missing=self.missing, form=before.form, after=before.after())
         before.form.follows(form, came.lengths)
         horizon = int(came.lengths[0])
         if (came.lengths != horizon).any():

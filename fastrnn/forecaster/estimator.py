@@ -409,7 +409,9 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         Parameters
         ----------
         y_new : like y of `fit`
-            The new steps of each series. They must follow the steps that are known.
+            The new steps of each series. They must follow the steps that are known. missing="interpolate" fills what
+            is missing between the known steps and these as inside a series. Missing values at the very end become the
+            last known one, and stay so in later updates.
         *by_place : None
             Not used: give covariates by keyword.
         past, future : like y_new, default=None
@@ -429,8 +431,9 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         """
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
-        options = {"missing": self.missing, "calendar": False, "before": self._stored().form}
+        known = self._stored()
+        options = {"missing": self.missing, "calendar": False, "before": known.form, "known": known}
         new = Panel.read(y_new, past, future, None, **options, name="y_new")
         self._check_like_fit(new, "y_new", ("past", "future"))
-        self._history = self._stored().followed(new).tree()
+        self._history = known.followed(new).tree()
         return self

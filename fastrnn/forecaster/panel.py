@@ -42,16 +42,34 @@ class Panel:
     columns: dict = field(default_factory=dict)
 
     @classmethod
-    def read(cls, y, past, future, static, names=tables.LONG, *, missing, calendar, ahead=0, name="y", before=None):
-        """From what a caller passed, in tables with these names; `future` goes on for `ahead` steps after y."""
-        series, form = read_series(y, name=name, missing=missing, form=before, names=names)
+    def read(
+        cls,
+        y,
+        past,
+        future,
+        static,
+        names=tables.LONG,
+        *,
+        missing,
+        calendar,
+        ahead=0,
+        name="y",
+        before=None,
+        known=None,
+    ):
+        """From what a caller passed, in tables with these names; `future` goes on for `ahead` steps after y.
+
+        It may go on from a panel that is known.
+        """
+        after = known and known.after("series")
+        series, form = read_series(y, name=name, missing=missing, form=before, names=names, after=after)
         panel = cls(series, form)
         if calendar:
             panel.calendar = panel._calendar(ahead)
         if past is not None:
-            panel.past = panel._covariates(past, "past", series.lengths, 0, missing)
+            panel.past = panel._covariates(past, "past", series.lengths, 0, missing, known)
         if future is not None:
-            panel.future = panel._covariates(future, "future", series.lengths + ahead, ahead, missing)
+            panel.future = panel._covariates(future, "future", series.lengths + ahead, ahead, missing, known)
         if static is not None:
             panel.static = panel._static(static)
         return panel
@@ -74,9 +92,15 @@ class Panel:
         parts = {"past": self.past and self.past.values, "future": self.future and self.future.values}
         return {name: 0 if x is None else x.shape[1] for name, x in {**parts, "static": self.static}.items()}
 
-    def _covariates(self, x, name, expected, ahead=0, missing="error"):
+    def after(self, name="series"):
+        """What `read_series` is told of values that go on from those of this name."""
+        return getattr(self, name) and (self.form, getattr(self, name))
+
+    def _covariates(self, x, name, expected, ahead=0, missing="error", known=None):
         """Of so many steps each, (n,); their columns are noted, or must be those that are known."""
-        found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
+        found, form = read_covariates(
+            x, self.form, name, ahead=ahead, missing=missing, after=known and known.after(name)
+        )
         for k in np.flatnonzero(found.lengths != expected):
             why = "a row a series" if name == "static" else f"for {self.form.who('y', k)} has {self.series.lengths[k]}"
             raise ValueError(f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, {why}")
@@ -118,7 +142,7 @@ class Panel:
         self = replace(self, calendar=self._calendar(horizon) if calendar else None, columns=self.columns.copy())
         if self.future is None or horizon == 0:
             return self
-        more = self._covariates(future, "future", np.full(len(self.series), horizon), horizon, missing)
+        more = self._covariates(future, "future", np.full(len(self.series), horizon), horizon, missing, self)
         check_width("future", more.values.shape[1], self.future.values.shape[1])
         return replace(self, future=joined(self.future, more))
 

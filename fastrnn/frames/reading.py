@@ -19,7 +19,7 @@ Item = namedtuple("Item", "x, kind, has_times, origin", defaults=(False, {}))
 """
 
 
-def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
+def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG, after=None):
     """Check time series in any container, and store them contiguously.
 
     Parameters
@@ -39,6 +39,8 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
         Of what came before y, for its frequency, which two rows do not tell, and order of unique_id.
     names : tuple of three
         What is called unique_id, ds and y; a form has its own.
+    after : tuple of Form and Sequences, optional
+        What y goes on from: "interpolate" fills from its end what is missing at the start of y.
 
     Returns
     -------
@@ -66,10 +68,10 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
     items, is_many = _items(y, name, names)
     if items[0].kind in ("frame", "long"):
         _check_columns(items[0], name, names, is_many)
-    return _read(items, is_many, name, missing, names, form)
+    return _read(items, is_many, name, missing, names, form, after)
 
 
-def read_covariates(x, form, name, *, ahead=None, missing="error"):
+def read_covariates(x, form, name, *, ahead=None, missing="error", after=None):
     """Check what goes with series of a form: as `read_series`, with any columns and in the form's order of series.
 
     Parameters
@@ -83,6 +85,8 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
         How many steps after the series x must end, if both have timestamps.  Without it the end is
         not checked, and a long DataFrame may have one row a series and no ds.
     missing : {"error", "interpolate"}
+    after : tuple of Form and Sequences, optional
+        As for `read_series`.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
         raise ValueError(f"{name} must be a DataFrame with {id_col} {times}, as y was; got {_got(x, name, form)}")
     if is_long and form.kind != "long":
         raise ValueError(f"{name} has the column {id_col!r}, which y had not: leave it out")
-    sequences, found = _read(items, is_many, name, missing, form.names, form)
+    sequences, found = _read(items, is_many, name, missing, form.names, form, after)
     if found.n_series != form.n_series:
         raise ValueError(f"{name} has {found.n_series} series, but y has {form.n_series}")
     if ahead is not None and found.ends is not None and form.ends is not None:
@@ -121,7 +125,7 @@ def _got(x, name, form):
     return got + f": pass {name}.reset_index(names={form.names[0]!r})" * has_ids
 
 
-def _read(items, is_many, name, missing, names, before):
+def _read(items, is_many, name, missing, names, before, after):
     if items[0].kind == "long" and not is_many:
         arrays, lengths, indexes, form = _from_long(items[0], name, names, before and before.ids)
     elif items[0].kind == "arrays":
@@ -131,7 +135,8 @@ def _read(items, is_many, name, missing, names, before):
     # Concatenating copies one array, too: nothing later writes to the caller's.
     values = np.concatenate(arrays, dtype=np.float64, casting="unsafe").reshape(-1, form.n_channels)
     index = indexes[0].append(indexes[1:]) if indexes else None
-    rows = Rows(form, Sequences(values, np.append(0, np.cumsum(lengths))), index, name)
+    is_after = missing == "interpolate" and after and (len(lengths), form.n_channels) == (len(after[1]), after[1].width)
+    rows = Rows(form, Sequences(values, np.append(0, np.cumsum(lengths))), index, name, after if is_after else None)
     if indexes:
         rows.read_times(before, [getattr(index, "freq", None) for index in indexes], missing)
     rows.check_values(missing)

@@ -23,10 +23,13 @@ class Rows:
     name : str
     counts : ndarray (S,) or None
         How many steps each row is after the one before, where some are left out that shall be filled in.
+    after : tuple of Form and Sequences, or None
+        What is known before these rows, from which holes shall be filled in.
     """
 
-    def __init__(self, form, sequences, index, name):
+    def __init__(self, form, sequences, index, name, after=None):
         self.form, self.sequences, self.index, self.name, self.counts = form, sequences, index, name, None
+        self.after = after
 
     def read_times(self, before, freqs, missing):
         """Check that the steps of each series are regular, and store in the form how they go on.
@@ -49,6 +52,7 @@ class Rows:
         clock, stamps, is_uneven = min(tried, key=lambda of: of[2].sum())
         if is_uneven.any():
             self.check_frequencies(clock, is_uneven, before)
+        if is_uneven.any() or self.after:
             self.check_gaps(clock, stamps, is_uneven, missing)
         form.offset, form.step, form.ends = clock.offset, clock.step, stamps[offsets[1:] - 1]
 
@@ -107,17 +111,20 @@ class Rows:
 
     def check_gaps(self, clock, stamps, is_uneven, missing):
         """Refuse timestamps at another frequency, and rows that are left out unless they shall be filled in."""
-        counts = self.steps_since(clock, stamps, is_uneven)
+        counts, firsts = self.steps_since(clock, stamps, is_uneven), self.sequences.offsets[:-1]
         freq = clock.freq or f"of steps of {clock.step}"
         self.refuse(counts < 1, f"is not at the frequency {freq} at {{place}}: {IRREGULAR}")
         advice = ADVICE + HOLIDAYS * (freq == "B" and not (self.form.ids or self.form.is_timed))
         if missing == "interpolate":
-            if counts.sum() <= 2 * len(counts):
-                self.counts = counts
-                return
-            advice = "more rows are missing than there are, which is too much to interpolate"
-        after = clock.index(clock.moved(stamps[[is_uneven.argmax() - 1]], 1))[0]
-        self.refuse(is_uneven, f"has a gap: {stamp_text(after)} is missing after {{last}}; {advice}")
+            lengths = n_rows = self.sequences.lengths
+            if self.after:
+                n_rows = lengths + self.after[1].lengths
+                counts[firsts] = self.steps_since_known(clock, stamps[firsts], n_rows)
+            is_uneven = is_uneven & np.repeat(np.add.reduceat(counts, firsts) - lengths > n_rows, lengths)
+            self.counts, advice = counts, "more rows are missing than there are, which is too much to interpolate"
+        if is_uneven.any():
+            after = clock.index(clock.moved(stamps[[is_uneven.argmax() - 1]], 1))[0]
+            self.refuse(is_uneven, f"has a gap: {stamp_text(after)} is missing after {{last}}; {advice}")
 
     def steps_since(self, clock, stamps, is_uneven):
         """How many steps each row is after the one before, 0 where it is between two."""
@@ -128,6 +135,18 @@ class Rows:
             counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
         counts[offsets[:-1]] = ~is_uneven[offsets[:-1]]
         return counts
+
+    def steps_since_known(self, clock, stamps, most):
+        """How many steps after what is known each series begins, at `stamps` (n,); 1 where that is no gap to fill."""
+        before, counts = self.after[0], np.ones(len(stamps), np.int64)
+        if before.dtype is None or before.dtype[0] != clock.dtype[0]:
+            return counts
+        ends = before.ends
+        if clock.dtype[0] == "d":  # their units may differ
+            ends = ends.view(before.clock.naive).astype(clock.naive).view(np.int64)
+        for k in np.flatnonzero(clock.moved(ends, 1) != stamps):
+            counts[k] = clock.places(np.array([ends[k], stamps[k]]))[1]
+        return np.where((counts < 1) | (counts > most), 1, counts)
 
     def of_rows(self, which):
         """The numbers of the series that have such rows."""
@@ -144,13 +163,17 @@ class Rows:
             places = np.cumsum(self.counts) - 1
             spread = np.full((places[-1] + 1, values.shape[1]), np.nan)
             spread[places] = values
-            self.sequences = Sequences(spread, np.append(places[self.sequences.offsets[:-1]], len(spread)))
+            begins = (places - self.counts + 1)[self.sequences.offsets[:-1]]
+            self.sequences = Sequences(spread, np.append(begins, len(spread)))
         for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
-            for series in self.sequences[k].T:
+            for c, series in enumerate(self.sequences[k].T):
                 is_hole = np.isnan(series)
-                if is_hole.all():
+                places, found = np.flatnonzero(~is_hole), series[~is_hole]
+                if self.after:
+                    places, found = np.append(-1, places), np.append(self.after[1][k][-1, c], found)
+                if places.size == 0:
                     raise ValueError(f"{self.form.who(self.name, k)} is NaN at all steps: leave the series out")
-                series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])
+                series[is_hole] = np.interp(np.flatnonzero(is_hole), places, found)
 
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""

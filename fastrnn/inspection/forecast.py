@@ -118,7 +118,7 @@ class ForecastDisplay:
             places = _axis(form.extended(np.full(form.n_series, -shown)).ahead(n)[k * n : (k + 1) * n])
         came = None
         if y is not None:
-            came, its = read_series(y, missing=forecaster.missing, form=form)
+            came, its = read_series(y, missing=forecaster.missing, form=form, after=panel.after())
             form.follows(its, came.lengths)
             came = came[k][:, channel]
         times = {"history_times": places[:shown], "times": places[shown:]}
