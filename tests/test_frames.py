@@ -362,6 +362,10 @@ def test_what_does_not_follow():
     check("y begins at 2020-01-01; expected 2020-01-11", series(), series())
     check("y begins at 2020-01-11 00:00:00+00:00", series(), series(tz="UTC", day="2020-01-11"))
     check("y[1] begins at 2020-01-12", [series()] * 2, [series(day="2020-01-11"), series(day="2020-01-12")])
+    periods = series().to_period("D")
+    check("y has times that are periods; expected dates, as the series have: convert", series(), periods)
+    check("expected periods, as the series have: convert them with to_period", periods, series())
+    check("y has times that are dates; expected integers, as the series have: pass integers", pd.Series(FLAT), series())
     read_series(FLAT)[1].follows(read_series([FLAT])[1], [4])
 
 

@@ -42,26 +42,13 @@ class Panel:
     columns: dict = field(default_factory=dict)
 
     @classmethod
-    def read(
-        cls,
-        y,
-        past,
-        future,
-        static,
-        names=tables.LONG,
-        *,
-        missing,
-        calendar,
-        ahead=0,
-        name="y",
-        before=None,
-        known=None,
-    ):
+    def read(cls, y, past, future, static, names=tables.LONG, *, missing, calendar, ahead=0, name="y", before=None,
+        known=None):  # fmt: skip
         """From what a caller passed, in tables with these names; `future` goes on for `ahead` steps after y.
 
         It may go on from a panel that is known.
         """
-        after = known and known.after("series")
+        after = known and known.after()
         series, form = read_series(y, name=name, missing=missing, form=before, names=names, after=after)
         panel = cls(series, form)
         if calendar:
@@ -98,9 +85,8 @@ class Panel:
 
     def _covariates(self, x, name, expected, ahead=0, missing="error", known=None):
         """Of so many steps each, (n,); their columns are noted, or must be those that are known."""
-        found, form = read_covariates(
-            x, self.form, name, ahead=ahead, missing=missing, after=known and known.after(name)
-        )
+        after = known and known.after(name)
+        found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing, after=after)
         for k in np.flatnonzero(found.lengths != expected):
             why = "a row a series" if name == "static" else f"for {self.form.who('y', k)} has {self.series.lengths[k]}"
             raise ValueError(f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, {why}")

@@ -14,6 +14,8 @@ KINDS = {"array": "an array", "list": "a list of arrays", "series": "a Series, o
          "frame": "a table with a column a channel, or a list of them",
          "long": "a long table, of ids, times and values"}  # fmt: skip
 """How messages call what came in."""
+TIMES = {"d": "dates", "p": "periods", "i": "integers"}
+"""What timestamps are, by the first letter of their dtype."""
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
 
@@ -99,6 +101,7 @@ class Form:
         ValueError
             If they are others, or begin earlier or later than one step after these.
         """
+        self._check_times(other, name)
         what = ["n_series", "n_channels"]
         if not {self.kind, other.kind} <= {"array", "list"}:
             is_named = self.kind == "series" and self.is_many and None not in self.columns + other.columns
@@ -119,9 +122,18 @@ class Form:
 
     def check_ends(self, expected, name, verb="ends", why=""):
         """Check that the last timestamps are those of another form."""
+        expected._check_times(self, name)
         mine, its = self._last(), expected._last()
         for k in np.flatnonzero(mine != its):
             raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}{why}")
+
+    def _check_times(self, other, name):
+        """Dates, periods and integers cannot be compared."""
+        if self.dtype and other.dtype and self.dtype[0] != other.dtype[0]:
+            mine, its = TIMES[self.dtype[0]], TIMES[other.dtype[0]]
+            way = {"dp": "convert them with to_timestamp", "pd": "convert them with to_period"}
+            way = way.get(self.dtype[0] + other.dtype[0], f"pass {mine}")
+            raise ValueError(f"{name} has times that are {its}; expected {mine}, as the series have: {way}")
 
     def _last(self):
         """The last timestamps, as a pandas Index."""
