@@ -66,3 +66,25 @@ def as_array(x, what):
 def as_list(value):
     """A list in place of an array or an index of one axis, as files hold it; all else stays."""
     return np.asarray(value).tolist() if np.ndim(value) == 1 else value
+
+
+def by_step(given):
+    """Numbers that are given for steps, some (T,) for each sequence; None of those for sequences."""
+    rows = given if tables.labels(given) is None else np.asarray(given)
+    if np.iterable(rows) and any(map(np.ndim, rows)):
+        return [np.ravel(row) if np.ndim(row) > 1 else row for row in rows]
+    return None
+
+
+def are_missing(values):
+    """Which values of an array are None, NaN, NaT or pandas' NA."""
+    if values.dtype != object:
+        return values != values
+    return np.array([*map(is_missing, values.flat)], bool).reshape(values.shape)
+
+
+def is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # NA is neither true nor false, arrays are both
+        return type(value).__name__ == "NAType"

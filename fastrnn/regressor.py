@@ -16,7 +16,7 @@ from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_g
 from fastrnn.holes import Holes
 from fastrnn.losses.answers import scaled_answer
 from fastrnn.losses.loss import regression_loss
-from fastrnn.metrics.tags import join_steps_in_scorers
+from fastrnn.metrics.tags import OF_STEPS, join_steps_in_scorers
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_given
 from fastrnn.wording import shown
@@ -251,7 +251,9 @@ class SequenceRegressor(  # numpydoc ignore=PR01
 
     def _formed(self, rows, sequences, X):
         if self.network_.readout is None and isinstance(X, np.ndarray) and X.dtype != object:
-            return rows.reshape(len(sequences), -1, *rows.shape[1:])
+            rows = rows.reshape(len(sequences), -1, *rows.shape[1:])
+            OF_STEPS[id(rows)] = rows
+            return rows
         return super()._formed(rows, sequences, X)
 
     @property

@@ -10,7 +10,7 @@ from fastrnn.base.inputs import SIZES, steps_weights
 from fastrnn.base.labels import check_as_long, check_classes, classes_of, classes_to_come, labels_there, rows_of
 from fastrnn.epochs import Budget
 from fastrnn.layers.chain import LinearChain
-from fastrnn.lists import is_sequence
+from fastrnn.lists import by_step, is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy, smoothed, softened
 from fastrnn.metrics.tags import join_steps_in_scorers
@@ -130,7 +130,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             A label for each step; or for several labels a step, 0 or 1 for each of K labels. None or NaN in place of a
             label says that a step has none: it counts nothing in the loss, nor in `score`. An array of integers has
             room for neither; a list has, or one of floats. A CRF needs all labels. None if X has them.
-        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+        sample_weight : array-like of shape (n,) or (n, T), or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         X_val : as X, default=None
             Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
@@ -192,7 +192,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             The labels, as for `fit`.
         classes : array-like, default=None
             All labels that will ever come. The first call needs them, unless y has them all.
-        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+        sample_weight : array-like of shape (n,) or (n, T), or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         static : array-like or frame of shape (n, F), default=None
             Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
@@ -284,7 +284,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
         y : list of n arrays of shape (T_i,) or (T_i, K)
             The true labels.
-        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+        sample_weight : array-like of shape (n,) or (n, T), or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         static : array-like or frame of shape (n, F), default=None
             Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
@@ -329,7 +329,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
         if not goes_on:
             self._is_multilabel = labels.ndim == 2
             if self.crf == "auto":
-                is_plain = labels.ndim == 1 and self.class_weight is None and not _are_of_steps(sample_weight)
+                is_plain = labels.ndim == 1 and self.class_weight is None and by_step(sample_weight) is None
                 is_plain &= not self.label_smoothing
                 self._shape["crf"] &= is_plain and bool(there.all())
             self._set_classes(labels, classes)
@@ -409,9 +409,9 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
 
     def _step_weights(self, sample_weight, sequences):
         """Weights (S,) with the mean 1."""
-        if _are_of_steps(sample_weight):
+        if (rows := by_step(sample_weight)) is not None:
             self._refuse_with_crf("sample_weight for each step")
-            weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
+            weights = as_sequences(rows, "float64", name="sample_weight", n_features=1)
             check_as_long(weights.lengths, sequences, "weights", "sample_weight")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
         return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
@@ -463,8 +463,3 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _are_of_steps(weights):
-    """Whether these are arrays of weights, one for each sequence."""
-    return np.iterable(weights) and any(np.ndim(w) == 1 for w in weights)

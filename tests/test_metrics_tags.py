@@ -4,6 +4,7 @@ import itertools
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import run_script, tagged
 from sklearn.datasets import make_classification
@@ -148,7 +149,7 @@ def test_a_score_of_steps_is_that_of_joined_ones():
         step_score(accuracy_score, true, said, sample_weight=[np.ones(99)] * 12)
 
 
-@pytest.mark.parametrize("gap", [None, np.nan])
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
 def test_steps_without_a_true_label_do_not_count(gap):
     true, said = [["a", gap, "b"], [gap, "b"]], [["a", "b", "a"], ["a", "b"]]
     assert step_score(accuracy_score, true, said) == pytest.approx(2 / 3)
@@ -210,7 +211,8 @@ def test_of_equally_long_sequences_too():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((16, 5, 1))
     y = (X[..., 0] > 0).astype(int)
-    for labels in (y, y.tolist()):
+    assert step_score(f1_score, pd.DataFrame(y), pd.DataFrame(1 - y), sample_weight=pd.DataFrame(X[..., 0] ** 2)) == 0
+    for labels in (y, y.tolist(), pd.DataFrame(y)):
         assert 0.4 < cross_val_score(SMALL, X, labels, cv=2, scoring="f1", error_score="raise").mean() <= 1
     both = [np.column_stack([row, 1 - row]) for row in y]  # several labels a step
     assert 0.4 < cross_val_score(SMALL, X, both, cv=2, scoring="f1_macro", error_score="raise").mean() <= 1

@@ -213,6 +213,24 @@ def test_partial_fit_keeps_the_scale_of_the_first_call():
     assert_same_bits(other.partial_fit(X, 1000 * MEANS).predict(X), stepwise.predict(X))
 
 
+@pytest.mark.parametrize("kind", ["numbers", "vectors", "holes"])
+def test_arrays_of_steps_score_as_lists(kind):
+    X = np.random.default_rng(0).standard_normal((12, 6))
+    y = np.cumsum(X, axis=1)
+    if kind == "holes":
+        y[::3, 2] = np.nan
+    if kind == "vectors":
+        y = np.stack([y, X], axis=2)
+    model = small(return_sequences=True)
+    for scoring in ("r2", "neg_root_mean_squared_error"):
+        options = {"cv": 2, "scoring": scoring, "error_score": "raise"}
+        array, rows = cross_val_score(model, X, y, **options), cross_val_score(model, [*X], [*y], **options)
+        assert_same_bits(array, rows)
+    plain = small(early_stopping=True, return_sequences=True).fit(X, y)
+    named = small(early_stopping=True, return_sequences=True, scoring="r2").fit(X, y)
+    np.testing.assert_allclose(named.validation_scores_, plain.validation_scores_, rtol=1e-4)
+
+
 def test_early_stopping_scores_with_r2():
     reg = learner(early_stopping=True, max_iter=100, n_iter_no_change=4, validation_fraction=0.3)
     reg.fit(X, 50 + 20 * MEANS)

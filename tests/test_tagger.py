@@ -1,6 +1,7 @@
 """SequenceTagger as its users meet it; what it has in common with others is in test_base."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import assert_same_bits, data_for, make_estimator, ragged, tagged, tokens
 from sklearn.pipeline import make_pipeline
@@ -205,6 +206,23 @@ def test_weights_of_steps():
     alike = [np.full(len(x), 1.0 + k % 3) for k, x in enumerate(X)]
     one, other = (small(**options).fit(X, y, sample_weight=w) for w in (alike, [w[0] for w in alike]))
     np.testing.assert_allclose(one.network_.theta, other.network_.theta, atol=1e-14)
+
+
+def in_polars(w):
+    return pytest.importorskip("polars").DataFrame(w)
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, in_polars, lambda w: w[..., np.newaxis], lambda w: pd.Series([*w])])
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True, "validation_fraction": 0.25}], ids=str)
+def test_weights_of_steps_in_other_containers(form, options):
+    X = np.random.default_rng(0).standard_normal((16, 5))
+    y, weights = np.where(X > 0, "up", "down"), X**2
+    one, other = (small(crf=False, **options).fit(X, y, w) for w in (weights, form(weights)))
+    assert_same_bits(one.network_.theta, other.network_.theta)
+    assert one.validation_scores_ == other.validation_scores_
+    assert one.score(X, y, form(weights)) == one.score(X, y, weights)
+    with pytest.raises(ValueError, match=r"sample_weight\[0\] has 4 weights, but X\[0\] has 5 steps"):
+        small(crf=False, **options).fit(X, y, form(weights[:, 1:]))
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {"down": 1.0, "up": 4.0}], ids=str)

@@ -5,9 +5,10 @@ from itertools import count, repeat
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.base.labels import exact, is_missing
+from fastrnn.base.labels import exact
 from fastrnn.columns import common
 from fastrnn.holes import INDEX, dated
+from fastrnn.lists import is_missing
 from fastrnn.sequences import Given, as_objects
 from fastrnn.storage import array, labels
 from fastrnn.wording import shown

@@ -13,7 +13,7 @@ from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_st
 from fastrnn.base.starting import sources_of
 from fastrnn.holes import INDEX, Gaps, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.lists import as_list, check_listed
+from fastrnn.lists import as_list, by_step, check_listed
 from fastrnn.moments import alone, moments
 from fastrnn.network.parts import CELLS
 from fastrnn.records import NEWER
@@ -87,8 +87,8 @@ def check_finite(outputs, number_of, name="X"):
 
 def steps_weights(given, lengths):
     """Weights (S,) of the steps of sequences, as they came: for sequences, for steps, or None."""
-    if np.iterable(given) and any(np.ndim(row) for row in given):
-        return np.concatenate(given)
+    if (rows := by_step(given)) is not None:
+        return np.concatenate(rows)
     return np.repeat(np.resize(np.float64(1.0 if given is None else given), lengths.size), lengths)
 
 

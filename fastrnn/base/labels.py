@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import tables
-from fastrnn.lists import check_listed, is_sequence
+from fastrnn.lists import are_missing, check_listed, is_sequence
 from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
 
@@ -61,7 +61,7 @@ def as_labels(y, name="y"):
 def labels_there(y, name):
     """Those of the labels, one a row or several, that are there, as `as_labels` has them, and which are, (n,)."""
     labels = as_values(y)
-    there = ~_are_missing(labels).reshape(labels.shape).any(axis=tuple(range(1, labels.ndim)))
+    there = ~are_missing(labels).any(axis=tuple(range(1, labels.ndim)))
     labels = labels if there.all() else as_values([*labels[there]] if labels.dtype == object else labels[there])
     return _alike(labels, y, name), there
 
@@ -199,21 +199,9 @@ def most_probable(p, classes, is_multilabel):
 
 def check_there(values, name):
     """None of them may be None, NaN, NaT or pandas' NA."""
-    for k in np.flatnonzero(_are_missing(values)):
+    for k in np.flatnonzero(are_missing(values)):
         found = f"{name}[{k // (values.size // len(values))}] is {shown(values.ravel()[k])}"
         raise ValueError(f"{found}: {name} has missing values (NaN); fill them in, or leave them out of X too")
-
-
-def _are_missing(values):
-    """Of each value of an array."""
-    return np.array([*map(is_missing, values.flat)], bool) if values.dtype == object else values != values
-
-
-def is_missing(value):
-    try:
-        return value is None or bool(value != value)
-    except (TypeError, ValueError):  # NA is neither true nor false, arrays are both
-        return type(value).__name__ == "NAType"
 
 
 def refuse_steps(values, advice, name="y"):

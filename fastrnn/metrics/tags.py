@@ -2,10 +2,12 @@
 
 import sys
 from functools import partial, wraps
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from fastrnn.lists import is_sequence
+from fastrnn import tables
+from fastrnn.lists import are_missing, by_step, is_sequence
 from fastrnn.wording import shown
 
 MARKS = {"IOB2": "BI", "IOBES": "BIES"}
@@ -13,19 +15,21 @@ MARKS = {"IOB2": "BI", "IOBES": "BIES"}
 WHOLE = {"IOB2": {"BB", "BI"}, "IOBES": {"SS", "BE"}}
 """The first and the last mark of a span, where tags must follow the scheme."""
 AVERAGES = "micro", "macro", "weighted", None
+OF_STEPS = WeakValueDictionary()
+"""Arrays (n, T) or (n, T, K) that a regressor predicts for steps, by their ids: they look like vectors of sequences."""
 
 
 def step_score(metric, y_true, y_pred, *, sample_weight=None, **options):
     """Compute a metric of scikit-learn over the steps of all sequences.
 
-    Steps without a true label, which is None or NaN then, do not count. Of the probabilities of two labels,
+    Steps without a true label, which is None, NaN or NA then, do not count. Of the probabilities of two labels,
     scikit-learn's metrics are given those of the second, as by its scorers.
 
     Parameters
     ----------
     metric : callable
         A metric, ``metric(y_true, y_pred, **options)``, such as `sklearn.metrics.f1_score`.
-    y_true, y_pred : list of n arrays of shape (T_i,) or (T_i, K)
+    y_true, y_pred : list of n arrays of shape (T_i,) or (T_i, K), or array or frame of shape (n, T)
         The true labels of each step, and the predicted ones.
     sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
         A weight for each sequence, which each of its steps has, or for each step. None gives all the same weight.
@@ -61,16 +65,15 @@ def step_score(metric, y_true, y_pred, *, sample_weight=None, **options):
 
 def _are_there(labels):
     """Which steps (S,) have all of their labels (S,) or (S, K), which are None or NaN where they are missing."""
-    are_missing = labels != labels
-    if labels.dtype == object:
-        are_missing |= np.equal(labels, None)
-    if are_missing.all():
+    missing = are_missing(labels)
+    if missing.all():
         raise ValueError("y_true has no label: each is None or NaN")
-    return ~are_missing.reshape(len(labels), -1).any(axis=1)
+    return ~missing.reshape(len(labels), -1).any(axis=1)
 
 
 def _of_steps(weights, lengths):
     """A weight for each step, of weights of sequences or of their steps."""
+    weights = by_step(weights) or weights
     if len(weights) != len(lengths):
         raise ValueError(f"sample_weight has {len(weights)} entries for {len(lengths)} sequences: give one for each")
     for k, (own, n) in enumerate(zip(weights, lengths, strict=True)):
@@ -297,7 +300,7 @@ def _metric_of(scorer):
     @wraps(metric)
     def joining(y_true, y_pred, **options):
         is_listed = isinstance(y_pred, np.ndarray) and y_pred.dtype.kind == "O" and y_pred.ndim == 1
-        is_of_steps = is_listed and any(map(np.ndim, y_pred[:1]))
+        is_of_steps = is_listed and any(map(np.ndim, y_pred[:1])) or OF_STEPS.get(id(y_pred)) is y_pred
         return step_score(metric, y_true, y_pred, **options) if is_of_steps else metric(y_true, y_pred, **options)
 
     joining.plain = metric
@@ -314,6 +317,7 @@ def _is_of_scikit_learn(metric):
 
 def _joined(y_true, y_pred):
     """The labels of all steps, true and predicted, and where each sequence's begin, (n + 1,)."""
+    y_true, y_pred = (y if tables.labels(y) is None else np.asarray(y) for y in (y_true, y_pred))
     if len(y_true) != len(y_pred) or len(y_true) == 0:
         raise ValueError(f"y_true has {len(y_true)} sequences, y_pred {len(y_pred)}: give as many, and one at least")
     for k, (true, said) in enumerate(zip(y_true, y_pred, strict=True)):
