@@ -216,3 +216,9 @@ def test_widths_are_those_that_were_said_where_they_grow():
     assert conformal.never_narrower(widths, 2).tolist() == [[1, 2], [3, 1], [2, 5], [4, 1]]
     assert conformal.never_narrower(widths, 9).tolist() == widths.tolist()
     assert widths[1].tolist() == [3, 1]
+
+
+def test_without_a_change_there_is_nothing_to_calibrate_by():
+    model = forecaster(calibration=5).fit(np.full(60, 5.0))
+    with pytest.raises(ValueError, match="no series changed before its last steps: fit with calibration=0"):
+        model.predict_interval()

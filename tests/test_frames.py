@@ -491,3 +491,13 @@ def test_of_clocks_set_back_no_row_is_lost(minutes):
         refused("if clocks were set back there, lose no row: tz_localize the times of each series", x)
     zoned = y.set_axis(y.index.tz_localize("Europe/Berlin", ambiguous="infer"))
     assert read_series(zoned)[1].ahead(1)[0] == times[-1] + times.freq
+
+
+@pytest.mark.parametrize("name", ["unique_id", "ds"])
+def test_a_column_of_ids_or_times_is_not_lost_in_the_forecast(name):
+    frame = long([4, 4]).rename(columns={name: "lower"})
+    names = tuple("lower" if own == name else own for own in ("unique_id", "ds", "y"))
+    form = read_series(frame, names=names)[1]
+    assert list(form.container(np.zeros((2, 3, 1, 1))).columns) == list(names)
+    with pytest.raises(ValueError, match="the forecast has a column 'lower' of its own: rename that of y"):
+        form.container(np.zeros((2, 3, 1, 2)), ["lower", "upper"])

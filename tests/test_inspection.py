@@ -112,7 +112,7 @@ def test_dates_are_on_the_axis_of_one_series(name):
 def test_the_series_that_was_asked_for():
     many = [KNOWN, 100 + 5 * KNOWN[20:], 7 * KNOWN[40:]]
     forecaster = fitted(many)
-    display = ForecastDisplay.from_estimator(forecaster, [CAME, 100 + 5 * CAME, 7 * CAME], series=1, coverages=[0.95])
+    display = ForecastDisplay.from_estimator(forecaster, [CAME, 100 + 5 * CAME, 7 * CAME], series=1, coverages=0.95)
     same(display.line_.get_ydata(), forecaster.predict()[1])
     same(ends(display.bands_[0.95])[0], forecaster.predict_interval(0.95)[1])
     same(display.actual, 100 + 5 * CAME)
@@ -153,6 +153,7 @@ WRONG = {
     "channel": ({"channel": 2}, "channel == 2"),
     "history": ({"n_history": 0}, "n_history == 0"),
     "coverage": ({"coverages": [0.7]}, "were not fitted"),
+    "no_list": ({"coverages": 80}, "coverage=80; expected a number between 0 and 1"),
     "horizon": ({"horizon": 13}, "fit with horizon=13"),
     "channels": ({"y": np.ones((12, 2))}, "n_channels"),
 }

@@ -203,6 +203,13 @@ WRONG = {
     ),
     "frequency": (lines(), ["--freq", "fortnight"], "fortnight"),
     "short": (lines(18), [], "the longest series has 18 rows; .* needs 19"),
+    "one_short": (
+        ["id,ds,y", *(f"{k},{line}" for k, n in (("a", 60), ("b", 9)) for line in lines(n)[1:])],
+        ["--id", "id"],
+        "series 'b' has 9 rows; with this season it needs 13",
+    ),
+    "called_as_an_end": (lines(header="lower_80,y"), ["--time", "lower_80"], "the column lower_80 is called like"),
+    "called_lower": (lines(header="lower,y"), ["--time", "lower"], "the column lower is called like"),
     "empty": ([""], [], "data.csv is empty"),
     "no_rows": (["ds,y"], [], "data.csv has no rows"),
     "ragged": (changed(9, "1949-09,1,2,3"), [], "line 10 has 4 fields"),

@@ -1,6 +1,7 @@
 """Scores of forecasts against figures by hand and scikit-learn's, the simple forecasts, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import make_scorer, mean_pinball_loss
 
@@ -212,3 +213,19 @@ def test_counts_are_integers():
     for call in (lambda: naive([1, 2], 1.5), lambda: mase([1], [1], y_train=[1, 2], season="year")):
         with pytest.raises(TypeError, match="must be an instance of int"):
             call()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_ids_and_times_are_no_values(library):
+    frame = pytest.importorskip(library).DataFrame
+    times = pd.date_range("2020", periods=4).to_numpy()
+    tables = [{"day": times, "y": [1.0, 2, 3, 4]}, {"unique_id": [7] * 4, "ds": [*range(4)], "y": [1.0, 2, 3, 4]}]
+    tables.append({"shop": [*"aabb"], "day": times, "sold": [1, 2, 3, 4]})
+    for table in map(frame, tables):
+        with pytest.raises(
+            ValueError, match="y_true has the column '(day|unique_id|shop)' of .*: pass the columns of v"
+        ):
+            smape(table, table)
+        with pytest.raises(ValueError, match="y has the column '(day|unique_id|shop)' of "):
+            naive(table, 2)
+    assert smape(frame({"a": [1.0, 2]}), frame({"a": [1.0, 2]})) == 0

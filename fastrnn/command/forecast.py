@@ -8,6 +8,7 @@ from fastrnn.forecaster import SequenceForecaster
 from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
+from fastrnn.wording import counted
 
 DRAWN, HELD_OUT = 6, 3
 """Series in a picture, and horizons that the backtest is on, at most."""
@@ -23,10 +24,18 @@ def forecast(contents, args):
     sizes = pd.Series(sequences.lengths, form.ids)
     _describe(contents, sizes)
     seasons = "auto" if "auto" in args.season else args.season
-    needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
+    least = 1 + (1 if seasons == "auto" else max(seasons))
+    needed = args.horizon + least
     if sizes.max() < needed:
         what = f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}"
         raise ValueError(f"{what}: give more, or forecast fewer steps")
+    if sizes.min() < least:
+        what = f"series {sizes.idxmin()!r} has {counted(sizes.min(), 'row')}; with this season it needs {least}"
+        raise ValueError(f"{what}: give more, leave it out, or pass a shorter --season")
+    ends = {end for coverage in args.coverage for end in _ends(coverage)}
+    for column in contents.columns:
+        if column in ends or column in ("lower", "upper") and column != args.target:
+            raise ValueError(f"the column {column} is called like an end of the intervals: rename it in the file")
     tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
     forecaster = SequenceForecaster(
         horizon=args.horizon, season=seasons, quantiles=[*tails, 0.5, *(1 - tail for tail in tails)],
@@ -77,8 +86,7 @@ def _write(args, forecaster, contents):
     time = contents.columns[1]
     table[time] = table[time].map(contents.write)
     for coverage in sorted(set(args.coverage)):
-        names = [f"{end}_{100 * coverage:.10g}" for end in ("lower", "upper")]
-        table[names] = forecaster.predict_interval(coverage)[["lower", "upper"]]
+        table[_ends(coverage)] = forecaster.predict_interval(coverage)[["lower", "upper"]]
     table = table if args.id else table.iloc[:, 1:]
     if args.out is None:
         print(table.to_string(index=False))
@@ -89,6 +97,11 @@ def _write(args, forecaster, contents):
             table.to_csv(unfinished, index=False, float_format="%.10g", decimal=contents.style.decimal, **form)
     if args.plot is not None:
         _draw(forecaster, args.plot)
+
+
+def _ends(coverage):
+    """What the ends of an interval are called."""
+    return [f"{end}_{100 * coverage:.10g}" for end in ("lower", "upper")]
 
 
 def _draw(forecaster, path):

@@ -59,6 +59,9 @@ def interval(view, points, errors, coverage):
     rank = max(1, ceil((m + 1) * coverage - 1e-9))
     if h > len(errors):
         raise ValueError(f"horizon={h}, but intervals were calibrated for {len(errors)} steps: fit with horizon={h}")
+    if m == 0:
+        what = "there are no errors to calibrate intervals by, for no series changed before its last steps"
+        raise ValueError(f"{what}: fit with calibration=0, or on series that change")
     if rank > m:
         needed = ceil(coverage / (1 - coverage) - 1e-9)
         fault = f"coverage={coverage} needs {needed} errors to calibrate it; there are {m}"

@@ -166,6 +166,9 @@ class Form:
         (2, 3)
         """
         n, h, C, K = values.shape
+        for name in self.names[:2] if columns is not None else ():
+            if name in columns and (self.kind == "long" or self.is_timed and name == self.names[1]):
+                raise ValueError(f"the forecast has a column {name!r} of its own: rename that of y")
         if self.kind in ("array", "list"):
             return values.reshape((n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None))
         index = pd.RangeIndex(n * h) if self.ends is None else self.ahead(h)

@@ -227,7 +227,7 @@ class ForecastDisplay:
         static: Rows | None = None,
         series: int | Hashable = 0,
         channel: int = 0,
-        coverages: Sequence[float] | None = None,
+        coverages: float | Sequence[float] | None = None,
         n_history: int | None = None,
         ax: Axes | None = None,
     ) -> Self: ...

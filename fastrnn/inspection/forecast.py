@@ -79,7 +79,7 @@ class ForecastDisplay:
             Which of many series to draw.
         channel : int, default=0
             Which of several channels to draw.
-        coverages : list of float, default=None
+        coverages : float or list of float, default=None
             The coverages of the intervals. None takes those that loss="quantile" was fitted for, and otherwise 0.5, 0.8
             and 0.95 if the forecaster knows them. An empty list draws none.
         n_history : int, default=None
@@ -108,6 +108,7 @@ class ForecastDisplay:
         n_history = max(3 * horizon, 50) if n_history is None else n_history
         check_scalar(n_history, "n_history", Integral, min_val=1)
         coverages = _known(forecaster) if coverages is None else coverages
+        coverages = [coverages] if np.ndim(coverages) == 0 else coverages
         intervals = {c: forecaster._intervals(panel, horizon, c)[k, :, channel] for c in sorted(coverages)}
         median = forecaster._points(panel, horizon)[k, :, channel]
         values = panel.series[k][:, channel]

@@ -4,11 +4,12 @@ An array (T,) or (T, C), or a list of numbers, is one series with C channels. A 
 such is many series. Of pandas objects the values are taken. Lower scores are better, except for `coverage`.
 """
 
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
+from fastrnn import tables
 from fastrnn.moments import running_scale
 from fastrnn.wording import meant_as_share, shown
 
@@ -399,4 +400,15 @@ def _read_numbers(x, what):
         raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
     if isinstance(x, np.ndarray) and x.dtype == object and x.ndim:
         x = list(x)
+    for part in x[:1] if isinstance(x, (list, tuple)) else (x,):
+        _refuse_long(part, what)
     return check_array(x, ensure_2d=False, allow_nd=True, input_name=what).astype(np.float64, copy=False)
+
+
+def _refuse_long(x, what):
+    """The ids and times of a table are no values of series."""
+    for name in tables.labels(x, what) or ():
+        column = np.asarray(x[name])
+        first = next(column.flat, 0.0)
+        if name in tables.LONG[:2] or column.dtype.kind in "mM" or not isinstance(first, Number):
+            raise ValueError(f"{what} has the column {name!r} of {shown(first)}, ..: pass the columns of values alone")
