@@ -232,8 +232,11 @@ def to_pandas(x, what):
 
 
 def _zoned(pd, column):
-    """The values of a narwhals column, times with their zone."""
-    zone, values = getattr(column.dtype, "time_zone", None), column.to_numpy()
+    """The values of a narwhals column, times with their zone, texts of an Enum in its order."""
+    zone, order = (getattr(column.dtype, name, None) for name in ("time_zone", "categories"))
+    values = column.to_numpy()
+    if order is not None:
+        return pd.Categorical(values, [*order], ordered=True)
     return pd.DatetimeIndex(values, tz="UTC").tz_convert(zone) if zone else values
 
 

@@ -59,6 +59,13 @@ def test_long_rows_in_any_order():
     assert from_long(to_long(X[:2], names=["b", 1]))[1].tolist() == ["b", 1]
 
 
+def test_times_of_a_polars_enum_are_in_its_order():
+    pl = pytest.importorskip("polars")
+    days = pl.Series(["wed", "mon", "tue"], dtype=pl.Enum(["mon", "tue", "wed"]))
+    found, _ = from_long(pl.DataFrame({"unique_id": [1, 1, 1], "ds": days, "y": [3, 1, 2]}))
+    assert found[0].ravel().tolist() == [1, 2, 3]
+
+
 def test_categories_of_time_have_their_own_order():
     pd = pytest.importorskip("pandas")
     months = pd.Categorical(["Mar", "Jan", "Feb"], categories=["Jan", "Feb", "Mar"], ordered=True)

@@ -60,6 +60,13 @@ def test_a_small_spread_about_a_large_mean_is_no_rounding():
     np.testing.assert_allclose(scaler.scale_, noise.std(), rtol=1e-2)
 
 
+@pytest.mark.parametrize("method", ["standard", "minmax", "robust"])
+def test_how_many_steps_there_are_does_not_tell_if_a_channel_changes(method):
+    x = 1.7e9 + np.array([0, 1e-4])
+    scales = [SequenceScaler(method=method).fit([np.tile(x, n)]).scale_[0] for n in (2, 2000)]
+    np.testing.assert_allclose(scales, np.ptp(x) / (2 if method == "standard" else 1), rtol=1e-2)
+
+
 def test_what_comes_back_has_the_form_of_x():
     cube = np.random.default_rng(0).standard_normal((4, 5, 2))
     assert SequenceScaler().fit_transform(cube).shape == (4, 5, 2)

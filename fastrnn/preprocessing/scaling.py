@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.holes import Holes
 from fastrnn.lists import check_listed
-from fastrnn.moments import moments
+from fastrnn.moments import ROUNDING, moments
 from fastrnn.records import rebuilt, store
 from fastrnn.sequences import Sequences, as_given, as_objects, is_panel, with_names
 from fastrnn.storage import array, integer, names
@@ -239,7 +239,7 @@ def _center_and_scale(values, method):
         low, center, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
         scale = high - low
     # A column that only rounding moves has no scale.
-    return center, np.where(scale > len(values) * np.finfo(np.float64).eps * np.abs(center), scale, 1.0)
+    return center, np.where(scale > ROUNDING * np.abs(center), scale, 1.0)
 
 
 def in_form_of(X, sequences):
