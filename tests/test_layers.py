@@ -17,6 +17,9 @@ from make_fixtures import CASES, MINIMAL, RAGGED, TWO_STATES, VARIANT_CASES, loa
 
 from fastrnn import programs
 from fastrnn.layers import GRU, LSTM, RNN, SRU, MinGRU, MinLSTM
+from fastrnn.layers.chain import LinearChain
+from fastrnn.layers.ctc import Alignments
+from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.stack import Stack
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
@@ -753,6 +756,28 @@ def test_inputs_are_read_in_any_form_and_not_written_to(form, container):
         assert actual[name].tobytes() == value.tobytes(), name
     for array, original in zip(given, (x, d_output, *state), strict=True):
         assert (np.asarray(array) == original).all()
+
+
+@pytest.mark.parametrize("container", ["read_only", "strided", "fortran"])
+@every_dtype
+def test_parts_read_arrays_in_any_form(dtype, container):
+    """Their kernels take rows as they lie in memory."""
+    offsets, scores, labels = (
+        np.array([0, 4, 9]),
+        normal(9, 4).astype(dtype),
+        np.array([1, 2, -1, -1, 0, 1, -1, -1, -1]),
+    )
+    chain, dense = LinearChain(4, dtype), Dense(4, 3, dtype)
+    for part in (chain, dense):
+        part.reset_parameters(np.random.RandomState(0))
+    calls = {
+        "dense": (dense, scores), "marginals": (lambda x: chain.marginals(x, offsets), scores),
+        "best": (lambda x: chain.best(x, offsets), scores),
+        "losses": (lambda x, y: chain.losses(x, y, offsets), scores, np.abs(labels)),
+        "alignments": (lambda x, y: Alignments(2).losses(x, y, offsets), scores, labels),
+    }  # fmt: skip
+    for name, (call, *arrays) in calls.items():
+        assert call(*map(CONTAINERS[container], arrays)).tobytes() == call(*arrays).tobytes(), name
 
 
 # ------------------------------------------------ promise 7: bad input, one error

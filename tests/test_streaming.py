@@ -114,6 +114,15 @@ def test_several_sequences_side_by_side():
         assert_same_bits(stream.step(x_t), clf.predict_proba(list(side_by_side[: t + 1].transpose(1, 0, 2))))
 
 
+@pytest.mark.parametrize("form", [np.asfortranarray, lambda x: np.repeat(x, 2, axis=-1)[..., ::2], np.int8, np.float16])
+def test_steps_are_read_in_any_form(form):
+    X = np.random.default_rng(0).integers(-3, 4, (4, 6, 3)).astype(float)
+    model = SequenceRegressor(hidden_size=5, max_iter=1, bidirectional=False, random_state=0).fit(X, X.sum(axis=(1, 2)))
+    one, other = model.stream(batch=4), model.stream(batch=4)
+    for x in X.swapaxes(0, 1):
+        assert_same_bits(one.step(form(x)), other.step(x))
+
+
 @pytest.mark.parametrize("kind", ["classifier", "crf", "tokens"])
 def test_a_state_is_kept_sent_and_set_again(kind):
     if kind == "classifier":
