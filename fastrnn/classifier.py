@@ -71,7 +71,7 @@ class SequenceClassifier(
         The length of the trained vector of each character. With a number, a small bidirectional network reads the
         characters of each word, and its last states are put beside the vector of the word (Plank et al. 2016). X then
         comes from a `Tokenizer`, or has steps with the token of a word followed by the tokens of its characters, and 0
-        after its end. "auto" is 32 if X comes from a `Tokenizer` that knows characters, else None; or as `init_from`.
+        after its end. "auto" is as `init_from`, or 32, if X comes from a `Tokenizer` that knows characters, else None.
     character_hidden_size : int, default=32
         Number of units in each direction of the network that reads characters.
     normalize_X : bool, default=True

@@ -181,8 +181,8 @@ class Stream:
         ----------
         x : array-like of shape (I,), or (batch, I) with a batch
             The numbers of the step. If I is 1, a number or (batch,) is fine, too. For tokens, an integer or (batch,).
-            For words with their characters, (1 + L,) or (batch, 1 + L), as ``x.with_characters()[t]`` of a text x of a
-            `Tokenizer`, or ``x[t : t + 1]``.
+            For words with their characters, (1 + L,) or (batch, 1 + L): ``x.with_characters()[t]`` of a `Tokenizer`'s
+            x, or ``x[t : t + 1]``.
         time : number or datetime, or array-like of shape (batch,), default=None
             When the step is, for a model that was fitted with ``time_column="index"``. Others have the time in x, if
             they read it.
@@ -245,19 +245,14 @@ class Stream:
 
     def _tokens(self, x):
         """A step's tokens, (batch,) or (batch, 1 + L)."""
-        limits, columns = self._network.embedding.limits if self._n_tokens is None else (self._n_tokens,), ()
-        is_spelt = len(limits) == 2
-        if is_spelt and getattr(x, "spellings", None) is not None:  # of a Tokenizer, some words of a text
-            x = x.with_characters()[0 if self.batch == len(x) == 1 else ...]
-        x = np.asarray(x)
-        if is_spelt:
-            columns = x.shape[-1:]
-            if x.ndim != 1 + (self.batch > 1) or columns < (2,):
-                found = "a step is a word's token and its characters', (1 + L,) for each sequence"
-                raise ValueError(f"{found}; got shape {x.shape}: of a Tokenizer's x pass x.with_characters()[t]")
-        shape = (self.batch, *columns)
-        if x.shape != shape[self.batch == 1 :]:
-            raise ValueError(f"a step's tokens have shape {shape[self.batch == 1 :]}; got {x.shape}")
+        limits = self._network.embedding.limits if self._n_tokens is None else (self._n_tokens,)
+        are_spelt, n = len(limits) == 2, self.batch
+        x = np.asarray(x.with_characters() if are_spelt and getattr(x, "spellings", None) is not None else x)
+        columns = x.shape[-1:] if are_spelt else ()
+        shape = (n, *columns)
+        if x.shape not in (shape, shape[n == 1 :]) or are_spelt and columns < (2,):
+            words = f"{'(1 + L,)' if n == 1 else f'({n}, 1 + L)'}, such as x.with_characters()[t] of a Tokenizer's x"
+            raise ValueError(f"a step's tokens have shape {words if are_spelt else shape[n == 1 :]}; got {x.shape}")
         bounds = limits[0] if not columns else np.r_[limits[0], np.full(columns[0] - 1, limits[1])]
         is_integer = x.dtype.kind in "iu" or (x.dtype.kind == "f" and (x == np.floor(x)).all())
         if not is_integer or (x < 0).any() or (x >= bounds).any():

@@ -51,6 +51,8 @@ class Tokens(np.ndarray):
 
     def with_characters(self):
         """Rows (T, 1 + L) of a word's id and its characters'."""
+        if self.spellings is None:
+            raise ValueError("these ids have no characters, which a Tokenizer of words has unless max_characters=None")
         return np.hstack([np.asarray(self)[:, np.newaxis], self.spellings[self.words]])
 
 

@@ -134,7 +134,7 @@ class InputChecks(Categorical):
     def _decided(self, X=None):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
         shape, text = {name: getattr(self, name) for name in self._shape_parameters}, text_of(X)
-        length = shape.get("embedding_dim")
+        length, of_character = shape.get("embedding_dim"), CHARACTERS
         if length == "auto":
             given = None if text is None else EMBEDDING
             length = given if self.embeddings is None else np.shape(self.embeddings)[-1]
@@ -142,10 +142,10 @@ class InputChecks(Categorical):
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None, "stateful": False}
         auto |= zip(SIZES, self._auto_sizes[length is not None], strict=True)
-        auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         for source in sources_of(self.init_from)[:1]:
             auto |= {name: getattr(source.network_.encoder.recurrent, name) for name in SIZES}
-            auto["character_embedding_dim"] = source._shape.get("character_embedding_dim")
+            of_character = source._shape.get("character_embedding_dim")
+        auto["character_embedding_dim"] = of_character if is_spelt else None
         can_be_noisy = self.cell in NOISY and not self.proj_size and shape.get("missing") != "decay"
         auto["recurrent_dropout"] = RECURRENT if length is None and can_be_noisy else 0.0
         return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)

@@ -82,7 +82,7 @@ def take_over(network, sources):
             for key in its:
                 place = name, key + suffix * (name == "recurrent")
                 own, n = mine[place[1]], min(known.get(place, 0), len(its[key]))
-                if not np.array_equal(own[:n], its[key][:n]):
+                if n and not np.array_equal(own[:n], its[key][:n]):
                     what = f"the two estimators in init_from have other vectors ({name})"
                     advice = "fit the second with embeddings= those of the first, and freeze_embeddings=True"
                     raise ValueError(f"{what}: {advice}")

@@ -92,8 +92,8 @@ def from_keras(estimator, weights, *, classes=None):
         An estimator of fastrnn with the parameters of the model. Set cell="gru_reset_before" for reset_after=False, and
         bias=False for use_bias=False. Where a new estimator's hidden_size, num_layers or embedding_dim is "auto", the
         arrays say what it is. Set `readout`, which no shape tells: "last" if the last recurrent layer does not
-        have return_sequences=True, "max" or "mean" for global pooling. Or a layer, for a model of another form: it
-        takes the weights of num_layers layers of Keras.
+        have return_sequences=True, "max" or "mean" for global pooling, and of a new `SequenceGenerator` stateful. Or a
+        layer, for a model of another form: it takes the weights of num_layers layers of Keras.
     weights : list of arrays
         The weights, ``model.get_weights()``, of a model as for `to_keras`. Activations are not among them: those of the
         layers must be the defaults, except for the `nonlinearity` of a SimpleRNN. A model with `GlobalMaxPooling1D`
