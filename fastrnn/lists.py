@@ -72,7 +72,7 @@ def by_step(given):
     """Numbers that are given for steps, some (T,) for each sequence; None of those for sequences."""
     rows = given if tables.labels(given) is None else np.asarray(given)
     if np.iterable(rows) and any(map(np.ndim, rows)):
-        return [np.ravel(row) if np.ndim(row) > 1 else row for row in rows]
+        return [np.ravel(row) if np.shape(row)[1:] == (1,) else row for row in rows]
     return None
 
 

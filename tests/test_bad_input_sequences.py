@@ -324,7 +324,7 @@ def test_bad_weights(kind, train):
         (np.where(np.arange(12) == 4, -1.0, 1.0), "(?i)negative"),
         (np.where(np.arange(12) == 4, np.nan, 1.0), "NaN"),
         (np.zeros(12), "zero"),
-        (np.ones((12, 1, 1)), r"1D|2D|dim|shape"),
+        (np.ones((12, 1, 1)), r"1D|2D|dim|shape|has 1 weights, but X.0. has|for each step"),
     ):
         for estimator in (make(kind), fitted):
             for method in (estimator.fit, estimator.partial_fit, estimator.score):

@@ -14,6 +14,7 @@ import fastrnn
 from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceForecaster, SequenceRegressor, SequenceTagger
 from fastrnn.base import validation
 from fastrnn.data import SequenceFiles
+from fastrnn.generator.learning import STRETCH
 from fastrnn.inspection import TrainingCurveDisplay
 from fastrnn.preprocessing import SequenceScaler
 from fastrnn.training import Checkpoint
@@ -56,6 +57,8 @@ def test_the_loss_of_the_training_data_is_the_training_loss(case):
     given = {"sample_weight_val": weights["sample_weight"]} if weights else {}
     if case == "patches":  # training reads them cut at one place, and answers are the mean over several
         model.set_params(patch_length=1)
+    if case == "generator_of_streams":  # and validation data of a stream are read in one part
+        model.set_params(batch_size=1, bptt_steps=STRETCH)
     model.fit(X, y, **weights, **beside(X, y, **given))
     np.testing.assert_allclose(model.validation_loss_curve_, model.loss_curve_, rtol=1e-5)
 

@@ -114,6 +114,11 @@ def accepted_by(function):
     return rule
 
 
+def takes_weights(cls):
+    """A detector's threshold is one of its own weights."""
+    return cls is not fastrnn.SequenceOutlierDetector and accepted_by(interchange.to_torch)(cls)
+
+
 ON_DASK = {getattr(dask, name)._plain for name in dask.__all__}
 
 GROUPS = {
@@ -159,7 +164,7 @@ GROUPS = {
             "Why", ":func:`fastrnn.inspection.integrated_gradients` explains it.",
             accepted_by(lambda model: inspection.integrated_gradients(model, []))
         ),
-        Capability("PyTorch", "Weights go to PyTorch, and come back.", accepted_by(interchange.to_torch)),
+        Capability("PyTorch", "Weights go to PyTorch, and come back.", takes_weights),
         Capability("Ensemble", ":class:`fastrnn.SequenceEnsemble` takes it.", lambda cls: cls in KINDS.values()),
         Capability("Early", ":class:`fastrnn.EarlyClassifier` takes it.", lambda cls: cls is SequenceClassifier),
         Capability("Resume", "``fit(resume_from=...)`` goes on after a crash.", fits("resume_from")),
