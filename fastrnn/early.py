@@ -141,7 +141,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         splits = None if self.threshold is not None else self._splits(y, groups)
         given = X, y, sample_weight, static, groups
         model = self._trained(*given)
-        return self._take(model, *((self.threshold, None) if splits is None else self._chosen(splits, *given)))
+        return self._take(model, *((self.threshold, None) if splits is None else self._chosen(splits, model, *given)))
 
     def predict(self, X, return_steps=False, *, static=None):
         """Predict the label of each sequence, at the step where it is sure.
@@ -259,10 +259,14 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
                 raise ValueError(f"{found}: set {name}={allowed[0]!r}")
 
-    def _trained(self, X, y, sample_weight, static, groups, **others):
+    def _trained(self, X, y, sample_weight, static, groups, least=None, **others):
+        """The model; with room for the tokens of another one's sizes, at `least`."""
         own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()}, **others)
         known = groups if hasattr(own.validation_fraction, "split") else None  # a fraction refuses them
-        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static, groups=known)
+        learner = _Learner(**own.get_params(deep=False))
+        learner.least = least or {}
+        learner.fit(X, y, sample_weight, static=static, groups=known)
+        del learner.least
         vars(own).update(vars(learner))
         return own
 
@@ -278,13 +282,13 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 raise ValueError(f"{found}: give cv= other splits, or a threshold of your own")
         return splits
 
-    def _chosen(self, splits, X, y, sample_weight, static, groups):
+    def _chosen(self, splits, whole, X, y, sample_weight, static, groups):
         """The threshold that is best for what is held out, and its harmonic mean."""
         y, weights = self.estimator._check_y(y), self.estimator._check_weights(sample_weight, len(y))
         given, found = (X, y, weights, static, groups), []
         for train, test in splits:
             some = (own if own is None else _safe_indexing(own, train) for own in given)
-            model = self._trained(*some, callbacks=None)  # which watch the one model that is kept
+            model = self._trained(*some, whole._sizes, callbacks=None)  # which watch the one model that is kept
             known = static if static is None else _safe_indexing(static, test)
             probabilities, sequences = _after_each_step(model, _safe_indexing(X, test), known)
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)
@@ -336,6 +340,13 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 class _Learner(SequenceClassifier):
     """It learns to give the label after each step."""
+
+    least = {}
+    """Sizes of what has seen more tokens, for which there shall be room."""
+
+    def _measure(self, problem):
+        sizes = super()._measure(problem)
+        return sizes | {name: max(n, sizes[name]) for name, n in self.least.items() if name in ("inputs", "characters")}
 
     def _problem(self, *given):
         problem = super()._problem(*given)

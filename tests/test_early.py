@@ -22,7 +22,7 @@ from fastrnn import EarlyClassifier, SequenceClassifier, SequenceTagger, Storage
 from fastrnn.callbacks import Checkpoint
 from fastrnn.data import SequenceFiles
 from fastrnn.early import _middle
-from fastrnn.preprocessing import SequenceScaler
+from fastrnn.preprocessing import SequenceScaler, Tokenizer
 
 
 def telling(n, seed=0):
@@ -303,6 +303,16 @@ def test_a_split_of_one_class_is_refused_before_any_training():
     with pytest.raises(ValueError, match=r"split 0 of cv has one class to learn, .*: give cv= other splits"):
         early.fit(X, Y)
     assert not epochs
+
+
+@pytest.mark.parametrize("level", ["word", "char"])
+def test_a_word_that_occurs_once_is_unknown_to_the_split_that_holds_it_out(level):
+    texts, labels = ["good film", "bad film"] * 8 + ["good plot", "bad zebra"], [1, 0] * 9
+    early = EarlyClassifier(small(max_iter=1), cv=3)
+    pipe = make_pipeline(Tokenizer(level=level), early).fit(texts, labels)
+    assert pipe.predict(texts).shape == (18,) and not hasattr(pipe[-1].estimator_, "least")
+    X = [np.array([0, 1, k % 2]) for k in range(12)] + [np.array([0, 9])]
+    assert EarlyClassifier(small(max_iter=1, embedding_dim=3), cv=3).fit(X, [0, 1] * 6 + [0]).best_score_ is not None
 
 
 def test_steps_at_times_of_an_index():

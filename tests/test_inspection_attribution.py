@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from samples import letting_go_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -271,6 +272,26 @@ def test_occlusion_of_networks_finds_the_channel():
     assert all(np.unravel_index(np.abs(a).argmax(), a.shape) == (0, 0) for a in tags.attributions)
     ensemble = SequenceEnsemble(SequenceClassifier(**SMALL), n_members=2, random_state=0).fit(X, SIGNS)
     assert occlusion(ensemble, X[:1], baseline=3.0).attributions[0].shape == X[0].shape
+
+
+def test_answers_of_steps_are_found_in_arrays_as_in_lists():
+    rng = np.random.default_rng(0)
+    X, options = rng.normal(size=(12, 5, 2)), {"hidden_size": 3, "max_iter": 2, "random_state": 0}
+    one = SequenceRegressor(return_sequences=True, **options)
+    models = [one.fit(X, rng.normal(size=(12, 5))), make_pipeline(SequenceScaler(), clone(one)).fit(X, X[..., 0])]
+    models += [clone(one).fit(X, X), SequenceEnsemble(one, n_members=2, random_state=0).fit(X, X[..., 0])]
+    for model in models:
+        for step in (0, 2, -1):
+            array, listed = (occlusion(model, given, step=step, baseline=0.0) for given in (X[:2], [*X[:2]]))
+            assert_array_equal(array.predictions, listed.predictions)
+            for mine, its in zip(array.attributions, listed.attributions, strict=True):
+                assert_array_equal(mine, its)
+        with pytest.raises(ValueError, match=r"step=5, but X\[0\] has 5"):
+            occlusion(model, X[:2], step=5, baseline=0.0)
+    array, listed = (integrated_gradients(one, given, step=1) for given in (X[:2], [*X[:2]]))
+    assert_array_equal(array.predictions, listed.predictions)
+    with pytest.raises(ValueError, match=r"step=99, but X\[0\] has 5"):
+        integrated_gradients(one, X[:2], step=99)
 
 
 def test_frames_and_tables_keep_their_names():

@@ -386,3 +386,9 @@ def test_advice_is_such_as_can_be_followed():
         new.fit(plain, words)
     with pytest.raises(ValueError, match=r"y\[0\] holds the token 3, .* up to 2: fit on data with all tokens first"):
         new.fit(plain, plain).partial_fit(plain, [x + 3 for x in plain])
+
+
+def test_a_refit_on_numbers_has_no_number_of_tokens():
+    model = make_estimator("vector_to_tokens", cell="gru").fit(*data_for("vector_to_tokens"))
+    model.set_params(target_embedding_dim=None).fit(*data_for("vector_to_numbers"))
+    assert not hasattr(model, "n_target_tokens_")

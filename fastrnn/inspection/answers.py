@@ -21,12 +21,19 @@ def answers_of(estimator, X, step):
     said = (estimator.predict_proba if is_sure else estimator.predict)(X)
     if isinstance(said, list):
         raise ValueError(f"X has {len(said)} answers a sequence, but one is explained: pass a model of a single answer")
-    if said.dtype == object or said.ndim == 3:
+    if said.dtype == object or said.ndim == 3 or _is_of_steps(estimator):
         for k, rows in enumerate(said):
             if isinstance(step, bool) or not isinstance(step, Integral) or not -len(rows) <= step < len(rows):
                 raise ValueError(f"step={shown(step)}, but X[{k}] has {counted(len(rows))}")
         said = np.stack([rows[step] for rows in said])
     return said.reshape(len(said), -1).astype(np.float64)
+
+
+def _is_of_steps(estimator):
+    """Whether a regressor, alone or within other models, has an answer for each step."""
+    inner = getattr(estimator, "best_estimator_", getattr(estimator, "estimator", None))
+    inner = estimator[-1] if hasattr(estimator, "steps") else inner
+    return getattr(estimator, "return_sequences", False) if inner is None else _is_of_steps(inner)
 
 
 def labels_of(estimator, said):

@@ -235,6 +235,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
             return super()._check_targets(y, sequences, reset=reset)
         targets = self._read_targets(y, sequences, np.float64)
         if reset:
+            vars(self).pop("n_target_tokens_", None)  # of an earlier fit
             self._y_is_flat = np.ndim(next(iter(rows_of(self, y, "")))) == 1
             self._set_scale(targets.values, np.repeat(weights, targets.lengths))
         else:
