@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 import fastrnn
 from fastrnn import SequenceForecaster
+from fastrnn.network.parts import CELLS
 from fastrnn.storage import write
 from fastrnn.training import Checkpoint
 
@@ -94,6 +95,27 @@ def test_every_loss(loss, strategy):
     else:
         with pytest.raises(ValueError, match=f"loss='{loss}' knows no"):
             model.predict_quantiles([0.1])
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_path_goes_on_from_the_states_of_its_series(cell, num_layers):
+    y = [Y, 2 * Y[:50]]
+    model = forecaster(strategy="recursive", loss="gaussian", cell=cell, num_layers=num_layers, max_iter=2).fit(y)
+    panel, expected = model._stored(), np.stack(model.predict(6))
+    paths = model._model._unrolled(panel, 7, 6, model._model._point)[..., 0]  # all of them the mean
+    assert_same_bits(paths, np.broadcast_to(expected[:, np.newaxis], paths.shape))
+    assert_same_bits(model.predict_quantiles([0.1, 0.9])[0], model.predict_quantiles([0.1, 0.9], history=Y))
+
+
+def test_many_paths_are_drawn_as_one_is():
+    rng = np.random.default_rng(0)
+    y = np.tile([0.0, 0.0, 0.0, 1.0], 100) + rng.normal(0, 0.1, 400)
+    options = {"strategy": "recursive", "loss": "gaussian", "linear_lags": 0, "season": None, "difference": False}
+    options |= {"smoothing": False, "batch_size": 1, "max_iter": 30, "learning_rate_init": 0.01, "hidden_size": 16}
+    model = forecaster(**options, log=False, shrinkage=None).fit(y)
+    one = np.stack([model.sample_paths(1, 8, random_state=seed)[0] for seed in range(100)])
+    assert np.abs(one.mean(axis=0) - model.sample_paths(100, 8).mean(axis=0)).max() < 0.15
 
 
 def test_two_branches_are_no_gaussian():

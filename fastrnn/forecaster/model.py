@@ -196,7 +196,7 @@ class Model(namedtuple("Model", FIELDS)):
         view, _, outputs, state = self.read(panel)
         view, rows = view.unrolled(n_paths, horizon)
         steps = np.repeat(panel.series.lengths - 1, n_paths)
-        outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
+        outputs, state = np.repeat(outputs, n_paths, axis=0), np.repeat(state, n_paths, axis=1)
         for step in range(horizon):
             view.levels[rows + 1] = view.ahead(rows, self.gaps(view, rows, outputs, ask))[:, 0, :, 0]
             rows, steps = rows + 1, steps + 1

@@ -218,6 +218,7 @@ class SequenceNetwork(Network):
         make = np.zeros if what == "weights" else np.empty  # of patches there are fewer
         out, shards = make((n_rows, width), self.theta.dtype), self.shards(p, sequences, portions(n))
         states = self.encoder.recurrent.zero_states(n) if leaves_states else None
+        assert state is None or np.shape(state) == np.shape(states), f"states of shape {np.shape(state)} for {n}"
         given = {"out": out, "initial": state, "final": states, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **given).run(is_prepared=True)
         return out, states
