@@ -168,6 +168,10 @@ def test_a_static_table_has_a_row_a_series(train):
     static = y.drop(columns="y").assign(k=1.0)
     assert_refused_by_both(train, "static of unique_id 'u' has 60 steps; expected 1, a row a series",
                            ((y,), {"static": static}), {})  # fmt: skip
+    static = pd.DataFrame({"unique_id": ["u", "v"], "k": [np.nan, 1.0]})
+    assert_refused_by_both(
+        train, "static of unique_id 'u' is NaN at step 0: fill it in$", ((y,), {"static": static}), {}
+    )
 
 
 def test_past_covariates_of_a_recursive_model(train):

@@ -93,8 +93,8 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
     Notes
     -----
     Results depend on the partitions, and never on the workers. With one partition they are those of
-    ``SequenceForecaster(shrinkage=None)``, to the bit. What `to_local` and a file have holds the series of the first
-    partition alone: to forecast others with it, give them as ``history=``.
+    ``SequenceForecaster(shrinkage=None)`` without `early_stopping`, to the bit. What `to_local` and a file have holds
+    the series of the first partition alone: to forecast others with it, give them as ``history=``.
 
     For a million series in a hundred partitions, ``rounds="local"`` with ``partitions_at_once`` as many as there are
     workers, or a few times as many, takes little more memory than the series.

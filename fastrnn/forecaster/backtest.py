@@ -204,7 +204,7 @@ class Judged(Learning):
         ------
         NotFittedError, ValueError
             If `fit` was not called before, if y does not follow or holds NaN, or if a past that does not change gives
-            no scale.
+            no scale. missing="interpolate" fills NaN in y, and counts what it has filled in.
         TypeError
             If there are other arguments than y without a keyword.
         """
@@ -260,6 +260,12 @@ class Judged(Learning):
         -----
         UserWarning
             If `refit` is False, and forecasts are judged by steps that the fit has seen.
+
+        Notes
+        -----
+        missing="interpolate" fills the holes of y before it is cut: beside a hole a forecast has seen something of the
+        value behind it, and steps that were filled in are judged, too. With many holes scores are too good. If the last
+        value of the fit was filled in, set `initial`.
         """
         check_is_fitted(self, "network_")
         step = int(check_scalar(step, "step", Integral, min_val=1))

@@ -291,7 +291,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         -------
         ndarray of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C)
             The forecast, of channels if there are several, of many series if there are many. For tables it is a table
-            of the same kind, with the timestamps that come next. A series that has never changed goes on unchanged.
+            of the same kind, with the timestamps that come next. A series that has never changed goes on unchanged,
+            unless scaling=None.
 
         Raises
         ------

@@ -157,7 +157,8 @@ class Rows:
         values = self.sequences.values
         self.refuse(np.isinf(values).any(axis=1), "is infinite at {place}: remove it")
         if missing == "error":
-            self.refuse(np.isnan(values).any(axis=1), "is NaN at {place}: remove it or set missing='interpolate'")
+            way = "fill it in" if self.name == "static" else "remove it or set missing='interpolate'"
+            self.refuse(np.isnan(values).any(axis=1), f"is NaN at {{place}}: {way}")
         if self.counts is not None:
             # With rows of NaN before those that are several steps after the one before.
             places = np.cumsum(self.counts) - 1
