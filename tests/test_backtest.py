@@ -276,6 +276,17 @@ def test_forecasts_of_what_was_seen_are_warned_of():
     model.backtest(Y, initial=40, refit=4)
 
 
+def test_a_fit_whose_end_was_filled_in_has_seen_it():
+    y = np.column_stack([walk(60, seed=3), walk(60, seed=4)])
+    y[38:40, 0], y[39, 1] = np.nan, np.nan
+    model = forecaster(missing="interpolate").fit(y[:40])
+    assert model.backtest(y).cutoffs[0] == 40
+    with pytest.warns(UserWarning, match="the fit has seen up to 40 steps, and is judged from step 20 on"):
+        model.backtest(y, initial=20)
+    y[37] += 1  # another series
+    model.backtest(y, initial=20)
+
+
 def test_all_at_once_or_in_portions(monkeypatch):
     model = forecaster(strategy="recursive", loss="gaussian").fit([Y[:30], SHORT[:30]])
     expected = model.backtest([Y, SHORT], metrics=["mase"])

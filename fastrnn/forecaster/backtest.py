@@ -112,11 +112,18 @@ OF_QUANTILES = {
 """Likewise of quantiles (m, horizon, C, Q)."""
 
 
-def first_cut_offs(panel, fitted, seen, least, initial, refit):
+def _agree(one, fitted, is_filled):
+    """Whether a series has the steps (n, C) of a fit, which may have filled in the last of them, with equal ones."""
+    changes = fitted[1:] != fitted[:-1]
+    sure = len(fitted) - changes[::-1].argmax(axis=0) if is_filled and len(changes) else [len(fitted)] * fitted.shape[1]
+    return all(np.array_equal(one[:n, c], fitted[:n, c]) for c, n in enumerate(sure))
+
+
+def first_cut_offs(panel, fitted, seen, least, initial, refit, is_filled):
     """How many steps of each series are known at first (n,); of the `fitted` series a fit has seen so many (n,)."""
     series = panel.series
     goes_on = len(series) == len(fitted) and (series.lengths >= seen).all()
-    if not (goes_on and all(np.array_equal(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))):
+    if not (goes_on and all(_agree(series[k][:n], fitted[k][:n], is_filled) for k, n in enumerate(seen))):
         seen = np.zeros(len(series), int)
     if initial is None:
         return np.maximum(series.lengths // 2 if refit else seen, least)
@@ -264,8 +271,7 @@ class Judged(Learning):
         Notes
         -----
         missing="interpolate" fills the holes of y before it is cut: beside a hole a forecast has seen something of the
-        value behind it, and steps that were filled in are judged, too. With many holes scores are too good. If the last
-        value of the fit was filled in, set `initial`.
+        value behind it, and steps that were filled in are judged, too. With many holes scores are too good.
         """
         check_is_fitted(self, "network_")
         step = int(check_scalar(step, "step", Integral, min_val=1))
@@ -275,7 +281,8 @@ class Judged(Learning):
             expected = f"some of {', '.join(known)}, or functions (y_true, y_pred)"
             raise ValueError(f"metrics holds {shown(unknown)}; expected {expected}")
         panel = self._past(y, past, future, static)
-        firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
+        seen, is_filled = (self._stored().series, self._seen), self.missing == "interpolate"
+        firsts = first_cut_offs(panel, *seen, self._model.lens.first + 1, initial, refit, is_filled)
         cut = cut_up(panel, firsts, step, horizon, self._model)
         levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
         with self._computing():
