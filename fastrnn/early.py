@@ -12,6 +12,7 @@ from fastrnn.base.files import refuse_files
 from fastrnn.base.wrapping import check_taken, show
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.storage import check, expect
+from fastrnn.training import Checkpoint
 from fastrnn.wording import shown
 
 NEEDED = {"bidirectional": (False,), "readout": ("last", "auto"), "patch_length": (1, "auto")}
@@ -39,7 +40,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         readout="last" and patch_length=1 here.
     cv : int, splitter or iterable of (train, test), default=5
         Which sequences are held out to choose the threshold, as for `sklearn.model_selection.GridSearchCV`. The network
-        is trained once on all sequences, and once for each split, without the estimator's callbacks.
+        is trained once on all sequences, and then once for each split, which no `Checkpoint` keeps.
     threshold : float or None, default=None
         A threshold of your own, from 0 to 1. Nothing is held out then, and the network is trained once.
 
@@ -286,9 +287,10 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """The threshold that is best for what is held out, and its harmonic mean."""
         y, weights = self.estimator._check_y(y), self.estimator._check_weights(sample_weight, len(y))
         given, found = (X, y, weights, static, groups), []
+        callbacks = [one for one in self.estimator.callbacks or () if not isinstance(one, Checkpoint)]
         for train, test in splits:
             some = (own if own is None else _safe_indexing(own, train) for own in given)
-            model = self._trained(*some, whole._sizes, callbacks=None)  # which watch the one model that is kept
+            model = self._trained(*some, whole._sizes, callbacks=callbacks)
             known = static if static is None else _safe_indexing(static, test)
             probabilities, sequences = _after_each_step(model, _safe_indexing(X, test), known)
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)

@@ -290,10 +290,10 @@ def test_a_checkpoint_of_its_network_is_read_as_a_classifier(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), early.estimator_.predict_proba(X))
 
 
-def test_callbacks_watch_the_one_model_that_is_kept(tmp_path):
+def test_a_checkpoint_is_of_the_one_model_that_is_kept(tmp_path):
     seen = []
     early = EarlyClassifier(small(max_iter=2, callbacks=[seen.append, Checkpoint(tmp_path / "c")]), cv=2).fit(X, Y)
-    assert len(seen) == 2 and len(early.estimator_.callbacks) == 2
+    assert len(seen) == 2 * 3 and len(early.estimator_.callbacks) == 2  # epochs of the model, and of each split
     assert_same_bits(fastrnn.load(tmp_path / "c").predict_proba(X), early.estimator_.predict_proba(X))
 
 
