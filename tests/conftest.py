@@ -5,6 +5,7 @@ Two versions in one, as of two branches, would each compile anew what the other 
 
 import hashlib
 import os
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,15 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     # Numba unpickles what it finds there, so nobody else may write to it.
     cache.mkdir(mode=0o700, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(cache)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_workers_that_wait():
+    """joblib's workers end after 300 idle seconds, and a task that comes then is lost: end them with each module."""
+    yield
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky is not None and loky._executor is not None:
+        loky._executor.shutdown(wait=True)
 
 
 def pytest_collection_modifyitems(items):
