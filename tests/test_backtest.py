@@ -287,6 +287,60 @@ def test_a_fit_whose_end_was_filled_in_has_seen_it():
     model.backtest(y, initial=20)
 
 
+HOLES = {"some": [31, 42, 43, 44, 50], "each second": range(1, 60, 2), "last": [57, 58, 59], "first": [0, 1, 2, 45]}
+
+
+@pytest.mark.parametrize("holes", HOLES)
+@pytest.mark.parametrize("C", [1, 2])
+def test_a_backtest_of_a_series_with_holes_knows_nothing_of_what_comes(holes, C):
+    y = TWO[:60, :C].copy()
+    y[HOLES[holes], 0] = np.nan
+    model = forecaster(missing="interpolate", strategy="recursive", loss="gaussian").fit(y[:40])
+    tested = model.backtest(y, metrics=["mae", "rmse", "smape", "mase", "rmsse", "coverage", "mean_quantile_loss"])
+    assert tested.cutoffs.tolist() == list(range(40, 58))
+    said, missed, naive = [], [], []
+    for t, actual in zip(tested.cutoffs, tested.actual, strict=True):
+        said.append(model.predict(history=y[:t]))
+        missed.append(np.abs(y[t : t + 3] - said[-1]))
+        last = [x[~np.isnan(x)][-1] for x in y[:t].T]
+        naive.append(np.abs(y[t : t + 3] - last))
+        np.testing.assert_array_equal(actual, y[t : t + 3])
+    assert_same_bits(tested.forecasts, np.stack(said))
+    assert_same_bits(model.update(y[40:]).backtest().forecasts, tested.forecasts)
+    scores = tested.scores["SequenceForecaster"]
+    np.testing.assert_allclose(scores["mae"], np.nanmean(missed))
+    np.testing.assert_allclose(scores["rmse"], np.sqrt(np.nanmean(np.square(missed))))
+    np.testing.assert_allclose(tested.scores["naive"]["mae"], np.nanmean(naive))
+    assert all(np.isfinite(score) for score in scores.values())
+
+
+def test_a_backtest_begins_where_every_channel_has():
+    y = TWO[:60].copy()
+    y[:45, 1] = np.nan
+    model = forecaster(missing="interpolate").fit(TWO[:60])
+    assert model.backtest(y).cutoffs[0] == 46
+    with pytest.raises(ValueError, match="y is missing at all steps that are to be forecast"):
+        model.backtest(np.where(np.arange(60)[:, np.newaxis] < 50, TWO[:60], np.nan), initial=50)
+
+
+def test_what_is_missing_is_not_scored():
+    model = forecaster(missing="interpolate", season=4).fit(Y[:50])
+    came = Y[50:53].copy()
+    came[1] = np.nan
+    expected = np.abs(came - model.predict())[[0, 2]].mean() / np.abs(Y[4:50] - Y[:46]).mean()
+    np.testing.assert_allclose(model.score(came), -expected)
+    with pytest.raises(ValueError, match="y is NaN at all steps: there is nothing to compare a forecast with"):
+        model.score(came[[1, 1, 1]])
+
+
+def test_intervals_are_calibrated_by_what_has_come():
+    y = Y[:60].copy()
+    y[[54, 58]] = np.nan
+    options = {"horizon": 1, "missing": "interpolate", "calibration": 8}
+    model = forecaster(**options).fit(y)
+    assert model._calibration.shape == (1, 6)
+
+
 def test_all_at_once_or_in_portions(monkeypatch):
     model = forecaster(strategy="recursive", loss="gaussian").fit([Y[:30], SHORT[:30]])
     expected = model.backtest([Y, SHORT], metrics=["mase"])

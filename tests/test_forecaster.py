@@ -11,7 +11,7 @@ from series import CONTAINERS, SHORT, TIMES, TWO, Y, columns_of, counts, dated, 
 from sklearn.base import clone
 
 import fastrnn
-from fastrnn import SequenceForecaster
+from fastrnn import SequenceForecaster, load, save
 from fastrnn.network.parts import CELLS
 from fastrnn.storage import write
 from fastrnn.training import Checkpoint
@@ -210,8 +210,21 @@ def test_gaps_are_filled_on_request():
     filled = y.copy()
     filled[[7, 8]] = np.interp([7, 8], [6, 9], y[[6, 9]])
     model = forecaster(missing="interpolate").fit(y)
-    assert_same_bits(model.predict(), forecaster().fit(filled).predict())
+    assert_same_bits(model.predict(), model.predict(history=filled))
     assert_same_bits(model.predict(history=y), model.predict())
+
+
+@pytest.mark.parametrize("holes", [[], [20, 21], [[20, 0]], range(1, 60, 2)], ids=str)
+def test_it_learns_where_nothing_was_filled_in_as_long_as_that_is_half(holes):
+    y = TWO.copy()
+    for hole in holes:
+        y[hole] = np.nan
+    model = forecaster(missing="interpolate", strategy="recursive", loss="gaussian")
+    weights = model.fit(y)._problem((y, None, None, None), None, None, False).weights
+    whole = ~np.isnan(y).any(axis=1)
+    first = len(y) - 1 - len(weights)
+    is_whole = np.array([whole[t] and whole[t + 1] for t in range(first, len(y) - 1)])
+    assert_same_bits(weights.astype(bool), is_whole if is_whole.mean() > 0.5 else np.full(len(weights), True))
 
 
 @pytest.mark.parametrize("missing", [[45], [45, 46], [45, 48]], ids=str)
@@ -235,6 +248,24 @@ def test_an_update_that_knows_nothing_repeats_the_last_value():
     model = forecaster(missing="interpolate").fit([Y[:40], SHORT])
     model.update([[np.nan], [1.0]])
     assert_same_bits(model.predict(), model.predict(history=[np.append(Y[:40], Y[39]), np.append(SHORT, 1)]))
+    model.update([[Y[39] + 2], [1.0]])  # between the two there is a line now
+    line = [*Y[:40], Y[39] + 1, Y[39] + 2]
+    assert_same_bits(model.predict(), model.predict(history=[line, [*SHORT, 1, 1]]))
+
+
+def test_a_file_keeps_what_was_missing(tmp_path):
+    y = np.where(np.arange(45) % 7 == 2, np.nan, Y[:45])
+    model = forecaster(missing="interpolate", season=None).fit(y)
+    save(model, tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    for one in (model, loaded):
+        one.update([np.nan, 60.0])
+    assert_same_bits(loaded.predict(), model.predict())
+    assert_same_bits(loaded.backtest(initial=30, refit=9).actual, model.backtest(initial=30, refit=9).actual)
+    model._history["series"]["values"][:] = np.nan
+    save(model, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="series"):
+        load(tmp_path / "model.safetensors")
 
 
 def test_what_begins_too_late_to_fill_is_refused():

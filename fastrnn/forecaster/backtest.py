@@ -10,9 +10,11 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.forecaster.learning import Learning, check_by_place
+from fastrnn.frames.filling import as_it_came
 from fastrnn.frames.reading import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
 from fastrnn.moments import running_scale
+from fastrnn.sequences import Sequences
 from fastrnn.wording import shown
 
 AT_ONCE = 2**20
@@ -31,7 +33,7 @@ class Backtest:
     series, cutoffs : ndarray of shape (m,)
         For each forecast, the number of its series, and how many steps of that series were known.
     forecasts, actual : ndarray of shape (m, horizon) or (m, horizon, C)
-        What was forecast, and what came. C is the number of channels, if there are several.
+        What was forecast, and what came, NaN where it is missing. C is the number of channels, if there are several.
     scores : dict of str to dict of str to float
         For each forecaster ("SequenceForecaster", "seasonal naive", "naive", "drift") and each metric, the mean over
         all forecasts. If a metric needs the scale of the past, series whose past does not change are left out. A metric
@@ -67,22 +69,10 @@ class Backtest:
 class Cut(namedtuple("Cut", "panel, numbers, ends, turns, horizon, season")):
     """Many points of the past of a panel's series: m cut-offs, each with what is known and what came."""
 
-    def values(self, steps):
-        """At steps (m, k) of each forecast's series."""
-        return self.panel.series.values[self.panel.series.offsets[self.numbers][:, np.newaxis] + steps]
-
     def actual(self):
-        return self.values(self.ends[:, np.newaxis] + np.arange(self.horizon))
-
-    def simplest(self):
-        """Forecasts (m, horizon, C) to compare with, by name."""
-        last, ahead, season = self.ends[:, np.newaxis] - 1, np.arange(1, self.horizon + 1), self.season
-        now = self.values(last)
-        slope = (now - self.values(0 * last)) / np.maximum(last, 1)[..., np.newaxis]
-        found = {"naive": np.repeat(now, self.horizon, axis=1), "drift": now + ahead[:, np.newaxis] * slope}
-        if season > 1:
-            found = {"seasonal naive": self.values(last + ahead - season * -(-ahead // season)), **found}
-        return found
+        """What came (m, horizon, C), NaN where it is missing."""
+        ends = self.panel.series.offsets[self.numbers] + self.ends
+        return as_it_came(self.panel.series)[ends[:, np.newaxis] + np.arange(self.horizon)]
 
     def scale(self, power):
         """The mean |y_t - y_(t - season)|**power of what is known, (m, 1, C); NaN if it does not change."""
@@ -93,45 +83,68 @@ class Cut(namedtuple("Cut", "panel, numbers, ends, turns, horizon, season")):
         return scale[:, np.newaxis]
 
 
-def _mean(scores):
+def simplest(series, horizon, season):
+    """Forecasts (n, horizon, C) to compare with, by name."""
+    values, first, last = series.values, series.offsets[:-1, np.newaxis], series.offsets[1:, np.newaxis] - 1
+    ahead, now = np.arange(1, horizon + 1), values[last]
+    slope = (now - values[first]) / np.maximum(last - first, 1)[..., np.newaxis]
+    found = {"naive": np.repeat(now, horizon, axis=1), "drift": now + ahead[:, np.newaxis] * slope}
+    if season > 1:
+        found = {"seasonal naive": values[last + ahead - season * -(-ahead // season)], **found}
+    return found
+
+
+def _mean(scores, axis=None):
     """Of those that are known; NaN, and no warning, if none is."""
-    known = scores[~np.isnan(scores)]
-    return known.mean() if known.size else np.nan
+    known = np.ma.masked_where(np.isnan(scores), scores)
+    return np.ma.filled(known.mean(axis=axis, keepdims=axis is not None), np.nan)
 
 
 POINT = {
     "mase": lambda cut, came, said: _mean(np.abs(came - said) / cut.scale(1)),
-    "rmsse": lambda cut, came, said: _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2))),
-    "smape": lambda cut, came, said: smape(came, said),
-    "mae": lambda cut, came, said: np.abs(came - said).mean(),
-    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean())}  # fmt: skip
+    "rmsse": lambda cut, came, said: _mean(np.sqrt(_mean((came - said) ** 2, axis=1) / cut.scale(2))),
+    "smape": lambda cut, came, said: _of_known(smape, came, said),
+    "mae": lambda cut, came, said: _mean(np.abs(came - said)),
+    "rmse": lambda cut, came, said: np.sqrt(_mean((came - said) ** 2))}  # fmt: skip
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = {
-    "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
-    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]])}  # fmt: skip
+    "mean_quantile_loss": lambda came, said, levels: _of_known(mean_quantile_loss, came, said, quantiles=levels),
+    "coverage": lambda came, said, levels: _of_known(coverage, came, said[..., [0, -1]])}  # fmt: skip
 """Likewise of quantiles (m, horizon, C, Q)."""
 
 
-def _agree(one, fitted, is_filled):
-    """Whether a series has the steps (n, C) of a fit, which may have filled in the last of them, with equal ones."""
-    changes = fitted[1:] != fitted[:-1]
-    sure = len(fitted) - changes[::-1].argmax(axis=0) if is_filled and len(changes) else [len(fitted)] * fitted.shape[1]
-    return all(np.array_equal(one[:n, c], fitted[:n, c]) for c, n in enumerate(sure))
+def _of_known(metric, came, said, **options):
+    is_known = ~np.isnan(came)
+    return metric(came[is_known], said[is_known], **options)
 
 
-def first_cut_offs(panel, fitted, seen, least, initial, refit, is_filled):
+def _unknown_at_first(series):
+    """How many steps each series has before the first value of one of its channels (n,)."""
+    is_known, starts = ~np.isnan(as_it_came(series)), series.offsets[:-1]
+    rows = np.where(is_known, np.arange(len(is_known))[:, np.newaxis], len(is_known))
+    return np.minimum.reduceat(rows, starts).max(axis=1) - starts
+
+
+def _agree(one, fitted):
+    """Whether a series has what a fit has seen of it."""
+    return (np.isnan(fitted) | (one == fitted)).all()
+
+
+def first_cut_offs(panel, fitted, seen, least, initial, refit):
     """How many steps of each series are known at first (n,); of the `fitted` series a fit has seen so many (n,)."""
     series = panel.series
     goes_on = len(series) == len(fitted) and (series.lengths >= seen).all()
-    if not (goes_on and all(_agree(series[k][:n], fitted[k][:n], is_filled) for k, n in enumerate(seen))):
+    fitted = Sequences(as_it_came(fitted), fitted.offsets)
+    if not (goes_on and all(_agree(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))):
         seen = np.zeros(len(series), int)
+    known = np.maximum(least, _unknown_at_first(series) + 1)
     if initial is None:
-        return np.maximum(series.lengths // 2 if refit else seen, least)
+        return np.maximum(series.lengths // 2 if refit else seen, known)
     initial = int(check_scalar(initial, "initial", Integral, min_val=least))
     if not refit and (initial < seen).any():
         fault = f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on"
         warnings.warn(f"{fault}: fit on less, begin later, or set refit=True", UserWarning, stacklevel=3)
-    return np.full(len(series), initial)
+    return np.maximum(initial, known)
 
 
 def cut_up(panel, firsts, step, horizon, model):
@@ -149,9 +162,10 @@ def cut_up(panel, firsts, step, horizon, model):
 
 
 def every_forecast(cut, forecaster, refit, levels):
-    """Points, and the quantiles of `levels` (Q,) if there are any, at all cut-offs: (m, horizon, C, 1 + Q).
+    """At all cut-offs points (m, horizon, C), quantiles (m, horizon, C, Q) if `levels` are given, and simple forecasts.
 
-    Some are made at once; with `refit` turn by turn, and the model is fitted anew at each `refit`-th.
+    The last are by name. Some are made at once; with `refit` turn by turn, and the model is fitted anew at each
+    `refit`-th.
     """
     if refit:
         refit = int(check_scalar(refit, "refit", Integral, min_val=1))
@@ -164,11 +178,13 @@ def every_forecast(cut, forecaster, refit, levels):
         if refit and turn % refit == 0:
             # Left open, the horizon would depend on how much is known.
             model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)._model
-        said = [model.points(known, cut.horizon)[..., np.newaxis]]
-        if levels is not None:
-            said.append(model.quantiles(known, cut.horizon, levels, forecaster._seed))
-        found.append(np.concatenate(said, axis=-1))
-    return np.concatenate(found)[np.argsort(np.concatenate(groups))]
+        others = simplest(known.series, cut.horizon, cut.season)
+        said = [model.points(known, cut.horizon)]
+        said.append(said[0] if levels is None else model.quantiles(known, cut.horizon, levels, forecaster._seed))
+        found.append([*said, *others.values()])
+    order = np.argsort(np.concatenate(groups))
+    points, quantiles, *rest = (np.concatenate(parts)[order] for parts in zip(*found, strict=True))
+    return points, quantiles, dict(zip(others, rest, strict=True))
 
 
 def judged(cut, forecasts, quantiles, levels, metrics):
@@ -211,7 +227,7 @@ class Judged(Learning):
         ------
         NotFittedError, ValueError
             If `fit` was not called before, if y does not follow or holds NaN, or if a past that does not change gives
-            no scale. missing="interpolate" fills NaN in y, and counts what it has filled in.
+            no scale. With missing="interpolate" steps that are missing in y do not count; one must be there.
         TypeError
             If there are other arguments than y without a keyword.
         """
@@ -224,10 +240,15 @@ class Judged(Learning):
         if (came.lengths != horizon).any():
             raise ValueError(f"y has series of {np.unique(came.lengths).tolist()} steps; expected one number of them")
         panel, _ = self._given(horizon, None, None, future, None)
-        forecasts = self._points(panel, horizon)
-        actual, season = came.values.reshape(forecasts.shape), self._lens["lags"][0]
+        forecasts, season = self._points(panel, horizon), self._lens["lags"][0]
         some = np.flatnonzero(before.series.lengths > season)
-        return -mase(actual[some], forecasts[some], y_train=[before.series[k] for k in some], season=season)
+        said, actual = forecasts[some], as_it_came(came).reshape(forecasts.shape)[some]
+        if not (is_known := ~np.isnan(actual)).any():
+            raise ValueError("y is NaN at all steps: there is nothing to compare a forecast with")
+        # What is missing adds no error, and does not count.
+        actual = np.where(is_known, actual, said)
+        found = mase(actual, said, y_train=[before.series[k] for k in some], season=season)
+        return -found * (is_known.size / is_known.sum())
 
     def backtest(self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
         future=None, static=None):  # fmt: skip
@@ -270,8 +291,8 @@ class Judged(Learning):
 
         Notes
         -----
-        missing="interpolate" fills the holes of y before it is cut: beside a hole a forecast has seen something of the
-        value behind it, and steps that were filled in are judged, too. With many holes scores are too good.
+        With missing="interpolate" a forecast at a cut-off reads what was known there: holes at its end hold the last
+        value. Steps that are missing do not count, and `actual` is NaN there, as is y_true of functions.
         """
         check_is_fitted(self, "network_")
         step = int(check_scalar(step, "step", Integral, min_val=1))
@@ -281,13 +302,14 @@ class Judged(Learning):
             expected = f"some of {', '.join(known)}, or functions (y_true, y_pred)"
             raise ValueError(f"metrics holds {shown(unknown)}; expected {expected}")
         panel = self._past(y, past, future, static)
-        seen, is_filled = (self._stored().series, self._seen), self.missing == "interpolate"
-        firsts = first_cut_offs(panel, *seen, self._model.lens.first + 1, initial, refit, is_filled)
+        seen = self._stored().series, self._seen
+        firsts = first_cut_offs(panel, *seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
+        if np.isnan(cut.actual()).all():
+            raise ValueError("y is missing at all steps that are to be forecast: there is nothing to compare with")
         levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
         with self._computing():
-            found = every_forecast(cut, self, refit, levels)
-        points, quantiles = found[..., 0], found[..., 1:]
-        scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
+            points, quantiles, others = every_forecast(cut, self, refit, levels)
+        scores = judged(cut, {type(self).__name__: points, **others}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
         return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)

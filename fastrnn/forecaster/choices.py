@@ -8,6 +8,7 @@ from fastrnn import threads
 from fastrnn.forecaster.linear import FOLDS, Linear, effects
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens, View
+from fastrnn.frames.filling import Filled, filled
 from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.sequences import ranges
@@ -27,6 +28,8 @@ SHORT, ROOM = 400, 2**20
 """Steps of most series, and of all times the horizon, up to which exponential smoothing is tried."""
 MOST = 0.9
 """Of all steps: so many are in series that are long enough for what is chosen."""
+ENOUGH = 0.5
+"""Of all rows: so many of those with the fewest holes are learned from at least."""
 
 
 def chosen(forecaster, panel):
@@ -91,10 +94,17 @@ def _mean(parts):
 
 
 def in_folds(view, horizon):
-    """The rows of a view to learn from, how many each series has that has any, and in which fold in time each is."""
+    """The rows of a view to learn from, how many each series has that has any, and in which fold in time each is.
+
+    The fold is -1 of rows from which nothing is learned, for other rows, which are enough, miss less.
+    """
     rows, counts = view.training_rows(horizon)
     counts = counts[counts > 0]
-    return rows, counts, ranges(0 * counts, counts) * FOLDS // np.repeat(counts, counts)
+    folds = ranges(0 * counts, counts) * FOLDS // np.repeat(counts, counts)
+    if rows.size and isinstance(view.given, Filled):
+        missing = view.missing(rows, horizon)
+        folds[missing > np.quantile(missing, ENOUGH, method="higher")] = -1
+    return rows, counts, folds
 
 
 def before_last_fold(series, lens, horizon):
@@ -205,6 +215,7 @@ def _are_sequences(tree, n, width, offsets=None):
     if tree is None or width == 0:
         return tree is None and width == 0
     values, found = tree["values"], tree["offsets"]
-    is_right = array("int64", n + 1)(found) and array("float64", int(found[-1]), width)(values)
-    is_right = is_right and found[0] == 0 and (np.diff(found) > 0).all()
+    is_right = array("int64", n + 1)(found) and found[0] == 0 and (np.diff(found) > 0).all()
+    is_right = is_right and type(values) is np.ndarray and values.dtype == np.float64 and len(values) == found[-1]
+    is_right = is_right and array("float64", len(values), width)(filled(values, found).values)
     return bool(is_right and (offsets is None or np.array_equal(found, offsets)))

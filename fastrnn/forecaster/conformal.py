@@ -12,6 +12,7 @@ from numbers import Real
 import numpy as np
 
 from fastrnn.forecaster.view import View
+from fastrnn.frames.filling import as_it_came
 from fastrnn.wording import meant_as_share, shown
 
 
@@ -24,7 +25,7 @@ def check_coverage(coverage):
 def errors(points, lens, panel, horizon, n_cutoffs):
     """Errors (m, horizon, C) of `points(panel)` (n, horizon, C) at the last cut-offs of each series.
 
-    Series that are too short to be read there are left out.
+    Series that are too short to be read there are left out, and cut-offs after which something is missing.
     """
     found, some = [], np.flatnonzero(panel.series.lengths > lens.first + horizon + n_cutoffs - 1)
     for back in range(n_cutoffs):
@@ -32,10 +33,11 @@ def errors(points, lens, panel, horizon, n_cutoffs):
         known = panel.upto(ends, some)
         view, forecasts = View(known.series, lens), points(known)
         rows = (panel.series.offsets[some] + ends)[:, np.newaxis] + np.arange(horizon)
-        scale = view.scale[:, np.newaxis]
+        came, scale = as_it_came(panel.series)[rows], view.scale[:, np.newaxis]
         with np.errstate(divide="ignore", invalid="ignore"):
-            errors = np.abs(view.to_levels(panel.series.values[rows]) - view.to_levels(forecasts)) / scale
-        found.append(errors[np.broadcast_to(scale > 0, errors.shape).all(axis=(1, 2))])
+            errors = np.abs(view.to_levels(came) - view.to_levels(forecasts)) / scale
+        is_known = (scale > 0) & ~np.isnan(came)
+        found.append(errors[is_known.all(axis=(1, 2))])
     return np.concatenate(found)
 
 

@@ -94,7 +94,9 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     calendar : bool, default=False
         Whether the network reads the place of each step in the day, week and year. It needs timestamps.
     missing : {"error", "interpolate"}, default="error"
-        What to do with NaN inside a series, and with rows that are missing between timestamps.
+        What to do with NaN inside a series, and with rows that are missing between timestamps. "interpolate" fills them
+        in by a straight line, and at the ends with the nearest value. The fit learns from the half of the steps where
+        least was filled in.
     hidden_size : int, default=64
         Number of hidden units in each layer.
     num_layers : int, default=1
@@ -411,8 +413,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         ----------
         y_new : like y of `fit`
             The new steps of each series. They must follow the steps that are known. missing="interpolate" fills what
-            is missing between the known steps and these as inside a series. Missing values at the very end become the
-            last known one, and stay so in later updates.
+            is missing between the known steps and these as inside a series. Missing values at the very end are the
+            last known one, until a later update brings another.
         *by_place : None
             Not used: give covariates by keyword.
         past, future : like y_new, default=None

@@ -106,15 +106,17 @@ class Learning(SequenceEstimator):
         if rows.size * size <= AT_HAND and not self._only_asks:
             targets = np.asarray(targets)
         vars(self).pop("_model", None)
-        weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
+        there, n_outputs = folds >= 0, size * model.likelihood.n_parameters
+        weights = there * 1.0 if is_trial or not there.all() else np.broadcast_to(1.0, rows.size)
         if is_trial:
-            weights = (folds < FOLDS - 1) * 1.0
+            weights[folds == FOLDS - 1] = 0
         ends, width, season = distances(sequences, counts), 1.0, lens.lags[0]
         if lens.smoothing and season > 1:
             cycles = self._agreed(known, choices.median_and_sum)[0] / season
             # A season that is the mean over n of them misses less of these, by 1 - 1 / n, than of more, by 1 + 1 / n.
             width = sqrt((cycles + 1) / (cycles - 1)) if cycles > 2 else 1.0
-        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, ends, width=width)
+        there = there if is_trial else True
+        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, ends, width=width, there=there)
 
     def _model_of(self, parameters, linear, network=None):
         """A `Model` by parameters, as a dict, and what this fit has found."""
@@ -198,7 +200,8 @@ class Learning(SequenceEstimator):
 
         Of points no more than is needed to miss as little as the best share, but for two standard errors.
         """
-        rng, mine, late = np.random.RandomState(self._seed), self.network_, np.flatnonzero(trial.weights == 0)
+        rng, mine = np.random.RandomState(self._seed), self.network_
+        late = np.flatnonzero(trial.there & (trial.weights == 0))
         if not late.size:
             return 1.0, 1.0, 1.0
         self.network_ = self._new_network(rng)

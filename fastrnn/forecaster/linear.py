@@ -99,7 +99,7 @@ class Linear:
         return self._gaps(self.whole, view.window(rows))
 
     def unseen(self, view, rows, folds):
-        """Likewise, each by the weights that were fitted without it."""
+        """Likewise, each by the weights that were fitted without it; those of fold -1 by those of the last."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
         for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)

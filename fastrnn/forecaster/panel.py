@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from fastrnn import tables
+from fastrnn.frames.filling import as_it_came, filled, joined
 from fastrnn.frames.form import Form
 from fastrnn.frames.reading import read_covariates, read_series
 from fastrnn.sequences import Sequences, as_steps
@@ -64,13 +65,13 @@ class Panel:
     def tree(self):
         """All of it but the calendar as plain fields, as a file can hold them."""
         parts = {name: getattr(self, name) for name in ("series", "past", "future")}
-        parts = {name: x and {"values": x.values, "offsets": x.offsets} for name, x in parts.items()}
+        parts = {name: x and {"values": as_it_came(x), "offsets": x.offsets} for name, x in parts.items()}
         return {**parts, "static": self.static, "form": asdict(self.form), "columns": self.columns}
 
     @classmethod
     def of(cls, tree):
         """The panel of a `tree`."""
-        parts = {name: tree[name] and Sequences(**tree[name]) for name in ("series", "past", "future")}
+        parts = {name: tree[name] and filled(*tree[name].values()) for name in ("series", "past", "future")}
         form = {name: tuple(x) if isinstance(x, list) else x for name, x in tree["form"].items()}
         return cls(form=Form(**form), static=tree["static"], columns=tree["columns"], **parts)
 
@@ -190,9 +191,3 @@ def refuse(wrong, text, series, form, name):
     for row, c in np.argwhere(wrong):
         k = series.number_of(row)
         raise ValueError(f"{form.who(name, k)} is {series.values[row, c]} at step {row - series.offsets[k]}; {text}")
-
-
-def joined(first, second):
-    """Each sequence of the first with that of the second after it."""
-    ends = np.repeat(first.offsets[1:], second.lengths)
-    return Sequences(np.insert(first.values, ends, second.values, axis=0), first.offsets + second.offsets)

@@ -10,6 +10,7 @@ from copy import copy
 import numpy as np
 
 from fastrnn.forecaster.smoothing import smoothed
+from fastrnn.frames.filling import as_it_came
 from fastrnn.moments import unit_of
 from fastrnn.sequences import Sequences, ranges
 
@@ -65,6 +66,8 @@ class View:
     units : (n, C) or None
         What effects of covariates, if these are given, are in units of: of logarithms 1, else the usual size, which a
         few events do not move; 0 of what never changes.
+    given : Sequences
+        The series themselves.
     pads : (n,)
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
@@ -72,6 +75,7 @@ class View:
     def __init__(self, series, lens, known=None, future=None):
         self.lens, self.offsets, self.lengths = lens, series.offsets, series.lengths
         self._series, self._known, self._smoothed = series, series.lengths if known is None else known, None
+        self.given = series
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
@@ -158,6 +162,13 @@ class View:
         """Of each row its place in its series, (R,)."""
         owner = self.owner[rows]
         return rows - self.offsets[owner] - self.pads[owner]
+
+    def missing(self, rows, horizon):
+        """How many numbers were missing at rows, each as often as there are steps ahead, and at these steps (R,)."""
+        is_hole = np.isnan(as_it_came(self.given)).sum(axis=1)
+        until = np.append(0, np.cumsum(is_hole))
+        place = self.given.offsets[self.owner[rows]] + self.steps(rows)
+        return is_hole[place] * horizon + until[place + 1 + horizon] - until[place + 1]
 
     def unit(self, rows):
         """What differences at these rows are divided by, (R, C)."""

@@ -40,12 +40,12 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG, a
     names : tuple of three
         What is called unique_id, ds and y; a form has its own.
     after : tuple of Form and Sequences, optional
-        What y goes on from: "interpolate" fills from its end what is missing at the start of y.
+        What y goes on from: "interpolate" adds the steps that are missing between its end and y, which may be NaN.
 
     Returns
     -------
     sequences : Sequences
-        The values (S, C), a copy in float64.
+        The values (S, C), a copy in float64; a `Filled` if something was missing.
     form : Form
 
     Raises

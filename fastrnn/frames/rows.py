@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.frames.calendar import ADVICE, HOLIDAYS, IRREGULAR, Clock, has_times, stamp_text, zoned
+from fastrnn.frames.filling import filled
 from fastrnn.frames.inference import inferred, most_common, written_dates
 from fastrnn.frames.offsets import looser, rebuilt
 from fastrnn.sequences import Sequences
@@ -24,7 +25,7 @@ class Rows:
     counts : ndarray (S,) or None
         How many steps each row is after the one before, where some are left out that shall be filled in.
     after : tuple of Form and Sequences, or None
-        What is known before these rows, from which holes shall be filled in.
+        What is known before these rows, from which holes shall be filled in later.
     """
 
     def __init__(self, form, sequences, index, name, after=None):
@@ -166,15 +167,11 @@ class Rows:
             spread[places] = values
             begins = (places - self.counts + 1)[self.sequences.offsets[:-1]]
             self.sequences = Sequences(spread, np.append(begins, len(spread)))
-        for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
-            for c, series in enumerate(self.sequences[k].T):
-                is_hole = np.isnan(series)
-                places, found = np.flatnonzero(~is_hole), series[~is_hole]
-                if self.after:
-                    places, found = np.append(-1, places), np.append(self.after[1][k][-1, c], found)
-                if places.size == 0:
-                    raise ValueError(f"{self.form.who(self.name, k)} is NaN at all steps: leave the series out")
-                series[is_hole] = np.interp(np.flatnonzero(is_hole), places, found)
+        values, offsets = self.sequences.values, self.sequences.offsets
+        is_unknown = np.logical_and.reduceat(np.isnan(values), offsets[:-1]).any(axis=1)
+        for k in np.flatnonzero(is_unknown if self.after is None else []):
+            raise ValueError(f"{self.form.who(self.name, k)} is NaN at all steps: leave the series out")
+        self.sequences = filled(values, offsets)
 
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
+from fastrnn.frames.filling import as_it_came
 from fastrnn.frames.reading import read_series
 from fastrnn.inspection.drawing import check_subject, new_axes
 from fastrnn.wording import shown
@@ -121,7 +122,7 @@ class ForecastDisplay:
         if y is not None:
             came, its = read_series(y, missing=forecaster.missing, form=form, after=panel.after())
             form.follows(its, came.lengths)
-            came = came[k][:, channel]
+            came = as_it_came(came)[came.offsets[k] : came.offsets[k + 1], channel]
         times = {"history_times": places[:shown], "times": places[shown:]}
         display = cls(history=values[len(values) - shown :], median=median, intervals=intervals, actual=came, **times)
         display.plot(ax).ax_.set_ylabel(_label(form, k, channel))
