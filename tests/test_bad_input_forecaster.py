@@ -325,3 +325,15 @@ def test_one_point_series_beside_longer_ones(train):
     assert_refused(model, lambda: model.fit([Y, [5.0]]), r"y\[1\] has 1 step; .* give more, leave it out")
     few = train(SequenceForecaster(hidden_size=3, max_iter=1), [[1.0, 2.0, 4.0], [1.0, 2.0]], None)
     assert few.predict().shape == (2, 1)
+
+
+def test_outputs_that_overflow_are_those_of_a_series_by_its_name():
+    model = forecaster().fit(long([Y[:40], Y]))
+    model.network_.head.parameters["bias"][...] = np.inf
+    model.network_.changed()
+    why = "makes the network's outputs overflow"
+    assert_refused(model, lambda: model.predict(), f"y of unique_id 'u' {why}")
+    assert_refused(model, lambda: model.predict(history=Y), f"^history {why}")
+    assert_refused(model, lambda: model.predict(history=[Y, Y]), rf"history\[0\] {why}")
+    later = long([Y[:40] + 1, Y + 1])
+    assert_refused(model, lambda: model.backtest(later, 50, metrics="coverage"), f"y of unique_id 'v' {why}")

@@ -75,13 +75,13 @@ SHARED_CONSTRAINTS = {
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
-def check_finite(outputs, number_of, name="X"):
-    """The outputs, each row of which must be finite; `number_of(row)` says whose it is in `name`."""
+def check_finite(outputs, number_of, who="X[{}]".format):
+    """The outputs, each row of which must be finite; `number_of(row)` says whose it is, and `who` what that is called."""
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
     if not is_finite.all():
         k = number_of(int(np.argmin(is_finite.all(axis=1))))
         why = "it is longer, or its values are larger, than what the network was trained on"
-        raise ValueError(f"{name}[{k}] makes the network's outputs overflow: {why}")
+        raise ValueError(f"{who(k)} makes the network's outputs overflow: {why}")
     return outputs
 
 

@@ -124,14 +124,14 @@ class Learning(SequenceEstimator):
         known, is_recursive = (self.context_, linear, answers, self._features), parameters["strategy"] == "recursive"
         return Model(Lens(**self._lens), linear.horizon, *known, parameters["dtype"], is_recursive, network)
 
-    def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
+    def _check_lengths_of(self, panel, held_back=0, to_learn=True):
         """Each series must be long enough for what was asked for, and one at least to learn from."""
         lens, lengths, C = Lens(**self._lens), panel.series.lengths, panel.series.values.shape[1]
         least, asked = self._needed(asked_for(lens, vars(self) if to_learn else self._shape), held_back)
         needed, chosen = self._needed(lens, held_back)
 
         def has(k):
-            return f"{panel.form.who(name, k)} has {counted(lengths[k])}"
+            return f"{panel.who(k)} has {counted(lengths[k])}"
 
         of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
         for k in np.flatnonzero(lengths < least):
@@ -308,7 +308,7 @@ class Learning(SequenceEstimator):
             self._check_stored(past, future, static)
             return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
         panel = self._read((history, past, future, static), "history", ahead)
-        self._check_lengths_of(panel, name="history", to_learn=False)
+        self._check_lengths_of(panel, to_learn=False)
         return panel, horizon
 
     def _check_stored(self, past, future, static):

@@ -133,13 +133,13 @@ class Model(namedtuple("Model", FIELDS)):
     def points(self, panel, horizon):
         """Point forecasts (n, horizon, C), each block of steps from those before."""
         if self.is_recursive:
-            return check_finite(self._unrolled(panel, 1, horizon, self._point)[:, 0], int, "y")
+            return check_finite(self._unrolled(panel, 1, horizon, self._point)[:, 0], int, panel.who)
         blocks = []
         for _ in range(0, horizon, self.horizon):
             blocks.append(self.forecast(panel, self._point)[..., 0])
             if self.horizon * len(blocks) < horizon:
                 panel = panel.continued(blocks[-1])
-        return check_finite(np.concatenate(blocks, axis=1)[:, :horizon], int, "y")
+        return check_finite(np.concatenate(blocks, axis=1)[:, :horizon], int, panel.who)
 
     def _point(self, parameters):
         return self.likelihood.point(parameters)[..., np.newaxis]
@@ -159,7 +159,7 @@ class Model(namedtuple("Model", FIELDS)):
         def ask(parameters):
             return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
 
-        return check_finite(self.forecast(panel, ask, levels)[:, :horizon], int, "y")
+        return check_finite(self.forecast(panel, ask, levels)[:, :horizon], int, panel.who)
 
     def intervals(self, panel, horizon, coverage, errors, seed):
         """(n, horizon, C, 2), round the points by what forecasts have missed, if there are such errors (horizon, m)."""
@@ -168,7 +168,7 @@ class Model(namedtuple("Model", FIELDS)):
             return self.quantiles(panel, horizon, np.array([tail, 1 - tail]), seed)
         view = View(panel.series, self.lens)
         found = conformal.interval(view, self.points(panel, horizon), errors, coverage)
-        return self._counted(check_finite(found, int, "y"))
+        return self._counted(check_finite(found, int, panel.who))
 
     def paths(self, panel, n_paths, horizon, seeds):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
@@ -179,7 +179,7 @@ class Model(namedtuple("Model", FIELDS)):
         for numbers in portions(len(panel.series), at_once):
             some = panel.upto(panel.series.lengths[numbers], numbers)
             drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
-        return check_finite(np.concatenate(drawn), int, "y")
+        return check_finite(np.concatenate(drawn), int, panel.who)
 
     def _drawing(self, seeds):
         """What draws one number a parameter: what a series draws does not depend on those beside it."""

@@ -32,6 +32,10 @@ class Panel:
         What the time of each step tells, as far as `future` goes.
     columns : dict of str to list of str
         Of covariates that came in DataFrames, by "past", "future" and "static".
+    name : str
+        What the caller calls the series.
+    numbers : ndarray (n,) or None
+        Where a panel is of some series of another, their numbers there.
     """
 
     series: Sequences
@@ -41,6 +45,8 @@ class Panel:
     static: np.ndarray | None = None
     calendar: Sequences | None = None
     columns: dict = field(default_factory=dict)
+    name: str = "y"
+    numbers: np.ndarray | None = None
 
     @classmethod
     def read(cls, y, past, future, static, names=tables.LONG, *, missing, calendar, ahead=0, name="y", before=None,
@@ -51,7 +57,7 @@ class Panel:
         """
         after = known and known.after()
         series, form = read_series(y, name=name, missing=missing, form=before, names=names, after=after)
-        panel = cls(series, form)
+        panel = cls(series, form, name=name)
         if calendar:
             panel.calendar = panel._calendar(ahead)
         if past is not None:
@@ -79,6 +85,10 @@ class Panel:
         """Columns of each kind of covariates."""
         parts = {"past": self.past and self.past.values, "future": self.future and self.future.values}
         return {name: 0 if x is None else x.shape[1] for name, x in {**parts, "static": self.static}.items()}
+
+    def who(self, k):
+        """What messages call series k."""
+        return self.form.who(self.name, k if self.numbers is None else self.numbers[k])
 
     def after(self, name="series"):
         """What `read_series` is told of values that go on from those of this name."""
@@ -151,7 +161,8 @@ class Panel:
         """Series `numbers` (m,), each up to its step `ends` (m,), as a panel of m; covariates to come stay."""
         known = {name: x and x.some(numbers, ends) for name, x in {"series": self.series, "past": self.past}.items()}
         known |= {name: x and x.some(numbers) for name, x in {"future": self.future, "calendar": self.calendar}.items()}
-        return replace(self, static=None if self.static is None else self.static[numbers], **known)
+        static, of = None if self.static is None else self.static[numbers], self.numbers
+        return replace(self, static=static, numbers=numbers if of is None else of[numbers], **known)
 
     def features(self, owner, steps, horizon):
         """What is read beside the series at steps (R,) of series `owner` (R,), (R, all their columns)."""
