@@ -275,12 +275,23 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """The pairs of what is trained on and what is held out."""
         from sklearn.model_selection import check_cv
 
-        y = self.estimator._check_y(y)
-        splits = [*check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)]
-        for k, (train, _) in enumerate(splits):
-            if len(known := np.unique(y[train])) < 2:
-                found = f"split {k} of cv has one class to learn, {shown(known)}"
-                raise ValueError(f"{found}: give cv= other splits, or a threshold of your own")
+        y, splits = self.estimator._check_y(y), []
+        every = np.arange(len(y))
+        for k, pair in enumerate(check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)):
+            try:
+                train, test = (every[np.asarray(part)] for part in pair)
+            except (IndexError, TypeError, ValueError):
+                expected = (
+                    f"two arrays, of numbers below {len(y)} or of {len(y)} booleans: what to train on, and the rest"
+                )
+                raise ValueError(f"split {k} of cv is {shown(pair)}; expected {expected}") from None
+            known = np.unique(y[train])
+            if len(known) < 2 or not len(test):
+                found = f"has one class to learn, {shown(known)}" if len(test) else "holds out nothing"
+                raise ValueError(f"split {k} of cv {found}: give cv= other splits, or a threshold of your own")
+            splits.append((train, test))
+        if not splits:
+            raise ValueError("cv has no splits: give it a number of folds, or a threshold of your own")
         return splits
 
     def _chosen(self, splits, whole, X, y, sample_weight, static, groups):

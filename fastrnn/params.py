@@ -124,7 +124,10 @@ class Parameters:
 
 def checked(name, value, shape, dtype, kinds="fiu"):
     """A value for a parameter as an array of this shape and dtype, if it holds finite numbers of NumPy's `kinds`."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} has rows of unequal lengths; expected an array of shape {shape}") from None
     if array.dtype.kind not in kinds:
         raise ValueError(f"{name} holds {array.dtype} values, not floating-point numbers")
     if array.shape != shape:

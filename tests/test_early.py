@@ -305,6 +305,23 @@ def test_a_split_of_one_class_is_refused_before_any_training():
     assert not epochs
 
 
+@pytest.mark.parametrize(
+    ("cv", "match"),
+    [
+        ([], "cv has no splits: give it a number of folds"),
+        ([(range(0, len(Y), 2), [])], "split 0 of cv holds out nothing: give cv= other splits"),
+        ([(range(0, len(Y), 2), [len(Y)])], rf"split 0 of cv is .*; expected two arrays, of numbers below {len(Y)} or"),
+        ([("a", "b")], r"split 0 of cv is \('a', 'b'\); expected two arrays"),
+        ([(np.ones(3, bool), np.ones(len(Y), bool))], "split 0 of cv is .*; expected two arrays"),
+    ],
+)
+def test_splits_that_are_none_are_refused_before_any_training(cv, match):
+    epochs = []
+    with pytest.raises(ValueError, match=match):
+        EarlyClassifier(small(callbacks=[epochs.append]), cv=cv).fit(X, Y)
+    assert not epochs
+
+
 @pytest.mark.parametrize("level", ["word", "char"])
 def test_a_word_that_occurs_once_is_unknown_to_the_split_that_holds_it_out(level):
     texts, labels = ["good film", "bad film"] * 8 + ["good plot", "bad zebra"], [1, 0] * 9

@@ -931,6 +931,16 @@ def test_texts_are_no_steps(cell):
         LAYERS[cell](1, 2)([["1"], ["2"]])
 
 
+def test_rows_of_unequal_lengths_are_no_states_weights_or_lengths():
+    layer, x = GRU(2, 3), np.ones((5, 2, 2))
+    with pytest.raises(ValueError, match=r"the initial state h has rows of unequal lengths; .* of shape \(1, 2, 3\)"):
+        layer(x, [[[1.0, 2.0, 3.0], [1.0]]])
+    with pytest.raises(ValueError, match="lengths must be 2 integers, one a sequence; got rows of unequal lengths"):
+        layer(x, lengths=[[1], [1, 2]])
+    with pytest.raises(ValueError, match="weight_ih_l0 has rows of unequal lengths"):
+        layer.load_state_dict({**layer.state_dict(), "weight_ih_l0": [[1.0], [1.0, 2.0]]})
+
+
 def test_unknown_nonlinearity_is_an_error():
     with pytest.raises(ValueError, match="(?s)nonlinearity.*gelu"):
         RNN(5, 6, nonlinearity="gelu")

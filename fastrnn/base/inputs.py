@@ -76,7 +76,7 @@ SHARED_CONSTRAINTS = {
 
 
 def check_finite(outputs, number_of, who="X[{}]".format):
-    """The outputs, each row of which must be finite; `number_of(row)` says whose it is, and `who` what that is called."""
+    """The outputs, each row of which must be finite; `number_of(row)` says whose it is, `who` what that is called."""
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
     if not is_finite.all():
         k = number_of(int(np.argmin(is_finite.all(axis=1))))

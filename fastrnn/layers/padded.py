@@ -28,7 +28,10 @@ def checked_lengths(lengths, T, B):
     """Those of B sequences in an array of T steps, or None."""
     if lengths is None:
         return None
-    lengths = np.asarray(lengths)
+    try:
+        lengths = np.asarray(lengths)
+    except ValueError:
+        raise ValueError(f"lengths must be {B} integers, one a sequence; got rows of unequal lengths") from None
     if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths must be {B} integers, one a sequence; got {lengths.shape} of {lengths.dtype}")
     if not 1 <= min(numbers := lengths.tolist()) <= max(numbers) <= T:  # of few, quicker than by NumPy

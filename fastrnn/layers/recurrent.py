@@ -269,7 +269,7 @@ class _Recurrent:
                 return array.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
             way = ". Pad sequences of several lengths, and pass lengths=" * isinstance(error, ValueError)
-            raise ValueError(f"{name} must be an array of real numbers: {error}{way}") from None
+            raise ValueError(f"{name} must be an array of real numbers: {str(error).rstrip('.')}{way}") from None
 
     def _checked_state(self, state, B, is_single, what):
         """As `Stack.forward` takes states, or None."""
