@@ -281,9 +281,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             try:
                 train, test = (every[np.asarray(part)] for part in pair)
             except (IndexError, TypeError, ValueError):
-                expected = (
-                    f"two arrays, of numbers below {len(y)} or of {len(y)} booleans: what to train on, and the rest"
-                )
+                expected = f"two arrays, of numbers below {len(y)} or of {len(y)} booleans: to train on and to hold out"
                 raise ValueError(f"split {k} of cv is {shown(pair)}; expected {expected}") from None
             known = np.unique(y[train])
             if len(known) < 2 or not len(test):

@@ -309,7 +309,7 @@ def test_a_split_of_one_class_is_refused_before_any_training():
     ("cv", "match"),
     [
         ([], "cv has no splits: give it a number of folds"),
-        ([(range(0, len(Y), 2), [])], "split 0 of cv holds out nothing: give cv= other splits"),
+        ([(range(0, len(Y), 2), np.arange(0))], "split 0 of cv holds out nothing: give cv= other splits"),
         ([(range(0, len(Y), 2), [len(Y)])], rf"split 0 of cv is .*; expected two arrays, of numbers below {len(Y)} or"),
         ([("a", "b")], r"split 0 of cv is \('a', 'b'\); expected two arrays"),
         ([(np.ones(3, bool), np.ones(len(Y), bool))], "split 0 of cv is .*; expected two arrays"),
