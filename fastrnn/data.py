@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from fastrnn import tables
-from fastrnn.lists import check_listed, is_sequence
+from fastrnn.lists import check_listed, exact, is_sequence
 from fastrnn.sequences import as_given
 from fastrnn.storage import replacing
 from fastrnn.tokens import Characters, Tokens, beside_ids
@@ -284,7 +284,10 @@ def _flattened(rows, name, what, n):
     if is_each_step and is_sequence(next(iter(rows))):
         arrays = [_plain(row, what) for row in rows]
         some = [array for array in arrays if array.size] or arrays[:1]  # integers stay, beside those of no kind
-        return {name: np.concatenate(some), f"{name}_offsets": np.cumsum([0, *map(len, arrays)])}
+        whole = np.concatenate(some)
+        if whole.dtype.kind == "f" and all(array.dtype.kind in "iu" for array in some):
+            whole = exact(np.concatenate([array.astype(object) for array in some]), what)
+        return {name: whole, f"{name}_offsets": np.cumsum([0, *map(len, arrays)])}
     return {name: _plain(rows, what)}
 
 
@@ -294,7 +297,8 @@ def _plain(rows, what):
     if array.dtype == object and any(value is None for value in array.flat):
         advice = "leave these steps' sequences out, or give numbers, of which those that are missing are NaN"
         raise ValueError(f"{what} holds None, which files do not: {advice}")
-    array = np.array(array.tolist()) if array.dtype == object else array
+    if array.dtype == object or array.dtype.kind == "f" and not hasattr(rows, "dtype"):
+        array = exact(np.asarray(rows, object), what)
     is_mixed = array.dtype.kind == "U" and not all(isinstance(v, str) for v in np.asarray(rows, object).flat)
     if array.dtype.kind not in "biufU" or is_mixed:
         raise ValueError(f"{what} holds {array.dtype} values, or several kinds: give numbers, or texts, alone")

@@ -1,6 +1,7 @@
 """Lists, arrays and the like: what is one, and how to make one of what is none."""
 
 from collections.abc import Mapping
+from numbers import Integral
 from os import PathLike
 
 import numpy as np
@@ -61,6 +62,17 @@ def as_array(x, what):
             raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
         advice = "a step is a row of numbers, (I,), and sequences of several lengths are items of one list"
         raise ValueError(f"{what} has steps of unequal lengths; {advice}") from None
+
+
+def exact(values, name):
+    """An array of texts, or of numbers, of one of such objects: integers stay what they are."""
+    found = np.array(values.tolist())
+    if not found.size or found.dtype.kind not in "fO" or not all(isinstance(value, Integral) for value in values.flat):
+        return found
+    # Of integers beyond those of int64 NumPy makes floats, or objects.
+    if values.min() < 0 or values.max() >= 2**64:
+        raise ValueError(f"{name} holds integers such as {values.max()}, and 64 bits do not hold all: make them texts")
+    return values.astype(np.uint64)
 
 
 def as_list(value):

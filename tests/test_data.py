@@ -478,12 +478,21 @@ def test_there_must_be_files(tmp_path):
     "fewer targets": ((X, LABELS[:5]), r"y of parts\[0\] has 5 entries for 120 sequences"),
     "objects": ((X, [object()] * N), r"y of parts\[0\] holds object values"),
     "several kinds": ((X, ["a", 1] * (N // 2)), r"y of parts\[0\] holds .*several kinds"),
+    "too large": ((X[:2], [2**64, 1]), r"y of parts\[0\] holds integers such as 1844.*, and 64 bits do not hold all"),
     "no sequences": (([],), r"X of parts\[0\] is empty"),
     "texts": ((["abc"],), r"X of parts\[0\]\[0\] holds texts"),
 }.values())  # fmt: skip
 def test_what_cannot_be_written_is_named(part, message, tmp_path):
     with pytest.raises((ValueError, TypeError), match=message):
         SequenceFiles.write(tmp_path / "new", [part])
+
+
+def test_large_integers_stay_what_they_are(tmp_path):
+    ids = [2**63 + 1, 5]
+    assert SequenceFiles.write(tmp_path / "labels", [(X[:2], ids)]).read(0)[1].tolist() == ids
+    rows = [[label] * len(x) for label, x in zip(ids, X[:2], strict=True)]
+    read = SequenceFiles.write(tmp_path / "steps", [(X[:2], rows)]).read(0)[1]
+    assert [row.tolist() for row in read] == rows
 
 
 def test_a_write_that_is_broken_off_leaves_no_folder_that_passes_for_whole(tmp_path):

@@ -5,10 +5,9 @@ from itertools import count, repeat
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.base.labels import exact
 from fastrnn.columns import common
 from fastrnn.holes import INDEX, dated
-from fastrnn.lists import is_missing
+from fastrnn.lists import exact, is_missing
 from fastrnn.sequences import Given, as_objects
 from fastrnn.storage import array, labels
 from fastrnn.wording import shown

@@ -1,12 +1,10 @@
 """What the estimators check of y: that it is there and as long as X, and that nothing is missing or of another kind."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import tables
-from fastrnn.lists import are_missing, check_listed, is_sequence
+from fastrnn.lists import are_missing, check_listed, exact, is_sequence
 from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
 
@@ -80,17 +78,6 @@ def _alike(labels, y, name):
         raise ValueError(f"{name} holds {which}; {advice}")
     # Texts stay as what was given holds them.
     return labels if kinds.keys() == {str} and hasattr(y, "__array__") else exact(labels, name)
-
-
-def exact(values, name):
-    """An array of texts, or of numbers, of one of such objects: integers stay what they are."""
-    found = np.array(values.tolist())
-    if not found.size or found.dtype.kind not in "fO" or not all(isinstance(value, Integral) for value in values.flat):
-        return found
-    # Of integers beyond those of int64 NumPy makes floats, or objects.
-    if values.min() < 0 or values.max() >= 2**64:
-        raise ValueError(f"{name} holds integers such as {values.max()}, and 64 bits do not hold all: make them texts")
-    return values.astype(np.uint64)
 
 
 def _kind(label):
