@@ -14,6 +14,7 @@ def check_listed(X, name, expected):
     """X must have items in an order; else the error says how to make a list of it."""
     if type(X) in (list, tuple) or hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
         return
+    refuse_masked(X, name)
     if tables.library(X) not in (None, "pandas"):
         tables.opened(X, name)  # an error, if its rows are not there yet
     way = tables.advice(X, name)
@@ -27,6 +28,17 @@ def check_listed(X, name, expected):
     elif isinstance(X, str):
         way = f"it is {shown(X)}; read a file first, as with pandas.read_csv, and give a Tokenizer texts, [text]"
     raise ValueError(f"{name} must be {expected}; got {type(X).__name__}{way and f': {way}'}")
+
+
+def refuse_masked(x, what):
+    """Numbers under a mask would be read like others."""
+    if np.ma.is_masked(x):
+        raise ValueError(f"{what} has masked values; fill them in, or leave them out")
+
+
+def refuse_masked_rows(rows, name):
+    for k, row in enumerate(rows):
+        refuse_masked(row, f"{name}[{k}]")
 
 
 def is_sequence(value):
@@ -54,6 +66,7 @@ def refuse_pair(X, name):
 
 def as_array(x, what):
     """One sequence, or several of one length, as an array; those of several lengths are none."""
+    refuse_masked(x, what)
     try:
         return np.asarray(x)
     except ValueError:
@@ -84,6 +97,7 @@ def by_step(given):
     """Numbers that are given for steps, some (T,) for each sequence; None of those for sequences."""
     rows = given if tables.labels(given) is None else np.asarray(given)
     if np.iterable(rows) and any(map(np.ndim, rows)):
+        refuse_masked_rows(rows, "sample_weight")
         return [np.ravel(row) if np.shape(row)[1:] == (1,) else row for row in rows]
     return None
 

@@ -467,8 +467,6 @@ def as_steps(x, what, tokens):
         raise ValueError(f"{what} is a dict; expected an array: pass its values, or a pandas.DataFrame of all")
     if hasattr(x, "todense"):
         raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
-    if np.ma.is_masked(x):
-        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
     if tables.library(x) is not None:
         tables.refuse_long(x, what)
         x = tables.numbers(x, what)

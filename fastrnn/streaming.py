@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn.columns import check_names
 from fastrnn.kernels.holes import BAD_TIME
 from fastrnn.kernels.rows import BAD_INPUT
+from fastrnn.lists import refuse_masked
 from fastrnn.programs import Standing
 from fastrnn.storage import array, check, integer
 from fastrnn.tables import as_numbers, seconds
@@ -225,6 +226,8 @@ class Stream:
             self._keep_up()
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):
             self._check_names(x)
+        if isinstance(x, np.ma.MaskedArray):
+            refuse_masked(x, "a step")
         if self._network.embedding is not None:
             x = self._network.vectors(self._tokens(x))
         if self._takes_time or time is not None:

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import tables
-from fastrnn.lists import are_missing, check_listed, exact, is_sequence
+from fastrnn.lists import are_missing, check_listed, exact, is_sequence, refuse_masked_rows
 from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
 
@@ -206,4 +206,5 @@ def rows_of(estimator, y, advice, expected="a list of sequences, or a 2-D or 3-D
     first = next(iter(rows), ())
     if not is_sequence(first):
         raise ValueError(f"y[0] is {shown(first)}, one value, but one for each step is expected: {advice}")
+    refuse_masked_rows(rows, "y")
     return rows

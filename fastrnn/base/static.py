@@ -129,8 +129,6 @@ def _as_facts(static, name, n_before):
         raise ValueError(f"{name} has shape {found.shape}; expected {EXPECTED}{advice}")
     if found.shape[1] == 0:
         raise ValueError(f"{name} has no columns; expected {EXPECTED}: leave it out if nothing is known")
-    if np.ma.is_masked(static):
-        raise ValueError(f"{name} has masked values; fill them in")
     if found.dtype.kind in "OUS":  # of which NumPy has made texts, if one of them is
         found = tables.as_numbers(np.asarray(static, object), name)
     if found.dtype.kind not in "fiub":

@@ -95,7 +95,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
         other names of the state dict are left aside if its own is given.
     classes : array-like of shape (n_classes,), default=None
         The labels, in the order of the rows of the head. None takes 0, 1, and so on. If the head has one row, a
-        logistic output, it gives the probability of the second of two labels.
+        logistic output, it gives the probability of the second of two labels. A new estimator gives one label: for
+        several at once (multi-label, multi-output), fit it on such y first.
 
     Returns
     -------

@@ -18,6 +18,7 @@ from fastrnn.layers.noise import noisy
 from fastrnn.layers.padded import check_finite, checked_lengths
 from fastrnn.layers.projection import LSTMProjectedCell
 from fastrnn.layers.stack import Dropout, Stack
+from fastrnn.lists import refuse_masked
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.params import checked
 from fastrnn.programs import KEPT, Pass, Program
@@ -259,6 +260,7 @@ class _Recurrent:
         return x, False
 
     def _checked_array(self, array, name):
+        refuse_masked(array, name)
         try:
             array = np.asarray(array)
             if array.dtype == self.dtype:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 
 from fastrnn import tables
+from fastrnn.lists import refuse_masked
 from fastrnn.moments import running_scale
 from fastrnn.wording import meant_as_share, shown
 
@@ -396,12 +397,15 @@ def _read_pair(y_true, y_pred, name, *last):
 
 def _read_numbers(x, what):
     """An array of finite float64, never a scalar; lists and object arrays may hold arrays of one shape."""
-    if np.ma.is_masked(x):
-        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+    refuse_masked(x, what)
     if isinstance(x, np.ndarray) and x.dtype == object and x.ndim:
         x = list(x)
     for part in x[:1] if isinstance(x, (list, tuple)) else (x,):
         _refuse_long(part, what)
+    try:
+        np.shape(x)
+    except ValueError:
+        raise ValueError(f"{what} has rows of unequal lengths; expected an array, of one length") from None
     return check_array(x, ensure_2d=False, allow_nd=True, input_name=what).astype(np.float64, copy=False)
 
 

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.lists import are_missing, by_step, is_sequence
+from fastrnn.lists import are_missing, by_step, check_listed, is_sequence, refuse_masked
 from fastrnn.wording import shown
 
 MARKS = {"IOB2": "BI", "IOBES": "BIES"}
@@ -73,6 +73,7 @@ def _are_there(labels):
 
 def _of_steps(weights, lengths):
     """A weight for each step, of weights of sequences or of their steps."""
+    check_listed(weights, "sample_weight", "a list, of a weight for each sequence or of those of its steps")
     weights = by_step(weights) or weights
     if len(weights) != len(lengths):
         raise ValueError(f"sample_weight has {len(weights)} entries for {len(lengths)} sequences: give one for each")
@@ -317,11 +318,14 @@ def _is_of_scikit_learn(metric):
 
 def _joined(y_true, y_pred):
     """The labels of all steps, true and predicted, and where each sequence's begin, (n + 1,)."""
+    for name, y in (("y_true", y_true), ("y_pred", y_pred)):
+        check_listed(y, name, "a list of sequences of labels")
     y_true, y_pred = (y if tables.labels(y) is None else np.asarray(y) for y in (y_true, y_pred))
     if len(y_true) != len(y_pred) or len(y_true) == 0:
         raise ValueError(f"y_true has {len(y_true)} sequences, y_pred {len(y_pred)}: give as many, and one at least")
     for k, (true, said) in enumerate(zip(y_true, y_pred, strict=True)):
         for name, labels in (("y_true", true), ("y_pred", said)):
+            refuse_masked(labels, f"{name}[{k}]")
             if not is_sequence(labels):
                 found = f"{name}[{k}] is {shown(labels)}, one label, but one for each step is expected"
                 raise ValueError(f"{found}: pass [{name}] if it is one sequence")
@@ -350,7 +354,7 @@ def _of_spans(metric, y_true, y_pred, mode, scheme, types, **options):
     found = [_spans(tags, offsets, name, marks, whole) for tags, name in zip(joined, ("y_true", "y_pred"), strict=True)]
     every = sorted(set.union(*found))
     samples = [[span[2] if span in own else "" for span in every] or [""] for own in found]
-    types = sorted({span[2] for span in every}) or ["_"] if types is None else types
+    types = sorted({span[2] for span in every}) or ["_"] if types is None else list(types)
     return getattr(sklearn.metrics, metric)(*samples, labels=types, **options)
 
 
@@ -358,7 +362,7 @@ def _spans(tags, offsets, name, marks, whole):
     """The spans that the tags of all steps mark, each its first and last step, and its type."""
     kinds, codes = np.unique(tags.astype(str), return_inverse=True)
     for code, tag in enumerate(kinds):
-        if tag != "O" and (tag[:1] not in marks or tag[1:2] not in ("", "-")):
+        if tag != "O" and (tag[:1] not in {*marks} or tag[1:2] not in ("", "-")):
             k = int(np.searchsorted(offsets, step := int(np.argmax(codes == code)), "right")) - 1
             expected = f"'O', or {', '.join(marks)} before a type, as in 'B-city'"
             raise ValueError(f"{name}[{k}] holds the tag {shown(tag)} at step {step - offsets[k]}; expected {expected}")
