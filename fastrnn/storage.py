@@ -72,7 +72,11 @@ def replacing(path):
         return
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
-        open(unfinished, "xb").close()
+        try:
+            open(unfinished, "xb").close()
+        except OSError as error:
+            error.filename = path
+            raise
         kept = os.stat(target if os.path.exists(target) else unfinished)
         with suppress(OSError):  # some file systems have no modes
             os.chmod(unfinished, 0o600)  # until it is complete, nobody else's

@@ -106,7 +106,7 @@ def test_the_package_stays_small():
         # With the dot: "data" is not "datasets".
         is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
         lines[is_in_parts] += code_lines(path)
-    assert lines[False] < 18200 and lines[True] < 1060
+    assert lines[False] < 18250 and lines[True] < 1060
 
 
 def test_numba_comes_with_the_first_kernel():

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
-from fastrnn import SequenceClassifier, SequenceGenerator, SequenceTagger
-from fastrnn.preprocessing import Tokenizer
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn.preprocessing import SequenceScaler, Tokenizer
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
 GENERATORS = [kind for kind in KINDS if kind.startswith("generator") and kind != "generator_of_numbers"]
@@ -80,6 +80,32 @@ def test_bad_tokens(kind, name, train):
     spoil, match = BAD_TOKENS[name]
     X, y = data(kind)
     assert_all_refuse(kind, train, spoil(X), y, match)
+
+
+def masked(array):
+    """With the first number under a mask."""
+    return np.ma.array(array, mask=np.arange(array.size).reshape(array.shape) == 0)
+
+
+def test_what_is_masked_is_never_read(train):
+    """A mask would be lost on the way, and the numbers under it read."""
+    panel, labels, steps = np.ones((6, 4)), np.arange(6) % 2, np.ones((6, 4)) * [0, 1, 1, 0]
+    weights, shapes = np.ones(6), (panel, panel[:, :, np.newaxis])
+    for kind, y in ((SequenceClassifier, labels), (SequenceRegressor, labels), (SequenceTagger, steps)):
+        for X in shapes if kind is SequenceClassifier else shapes[:1]:
+            model, fitted = kind(max_iter=1), train(kind(max_iter=1), X, y)
+            assert_refused(
+                model, lambda m=model, X=X, y=y: m.fit(masked(X), y), "^X has masked values; fill them in, or"
+            )
+            assert_refused(model, lambda m=model, X=X, y=y: m.fit(X, masked(y)), "^y has masked values")
+            assert_refused(fitted, lambda m=fitted, X=X: m.predict(masked(X)), "^X has masked values")
+    assert_refused(model, lambda: model.fit(panel, [*steps[:5], masked(steps[5])]), r"^y\[5\] has masked values")
+    model = SequenceClassifier(max_iter=1, bidirectional=False)
+    assert_refused(model, lambda: model.fit(panel, labels, masked(weights)), "^sample_weight has masked values")
+    stream = train(model, panel, labels).stream()
+    with pytest.raises(ValueError, match="^a step has masked values"):
+        stream.step(masked(np.ones(1)))
+    assert_refused(SequenceScaler(), lambda: SequenceScaler().fit(masked(panel)), "^X has masked values")
 
 
 def spread(X, factor):

@@ -244,6 +244,15 @@ HOLED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("left_out", [24, 25, 26, 27])
+def test_a_row_left_out_where_the_clock_changes(left_out):
+    index = pd.date_range("2024-03-06", periods=60, freq="24h", tz="UTC").tz_convert("Europe/Berlin")
+    y = values(index).drop(index[left_out])
+    assert "has a gap" in refused(re.escape(f"{stamp_text(index[left_out])} is missing after"), y)
+    sequences, form = read_series(y, missing="interpolate")
+    assert sequences.lengths.tolist() == [60] and form.freq == "24h"
+
+
 @pytest.mark.parametrize("name", HOLED)
 def test_rows_left_out_are_named_and_filled_in_where_that_is_said(name):
     """What the error advises works in every container, and no value is lost."""

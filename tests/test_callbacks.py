@@ -115,6 +115,12 @@ def test_an_error_in_a_callback_leaves_the_estimator_as_it_was(fails):
     assert model.set_callbacks().fit(X, C).n_iter_ == 2
 
 
+def test_a_checkpoint_names_the_labels_that_no_file_holds(tmp_path):
+    labels = np.array(["2024-01-01", "2024-01-02"], "M8[D]")[C]
+    with pytest.raises(ValueError, match="^classes_ is array.*, a ndarray that no file can hold"):
+        SequenceClassifier(max_iter=1, callbacks=[Checkpoint(tmp_path / "c")]).fit(X, labels)
+
+
 def test_files_pickles_and_checkpoints_are_as_without(tmp_path):
     model = small(callbacks=[Checkpoint(tmp_path / "run", every=2)]).set_callbacks(Watch(last=3)).fit(X, C)
     assert not {"_callback_fit_ctx", "_skl_callbacks_to_teardown"} & set(vars(model))

@@ -1,7 +1,9 @@
 """What the command line reads of files, and what it says of those that it does not."""
 
 import gzip
+import os
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -322,6 +324,53 @@ def test_what_the_library_says_is_told_with_lines():
     hours = [f"{hour:%d.%m.%Y %H:%M}" for hour in pd.date_range("2024-01-01", periods=9, freq="h", tz="UTC")]
     read = contents(["k,n", *(f"{hour}+00:00,1" for hour in hours)], "--time", "k", "--target", "n")
     assert read.told("y of series 'n' is off at step 3 (2024-01-01 03:00:00)").endswith(" 03:00:00, line 5)")
+
+
+@pytest.mark.parametrize("freq, wrong", [("D", "2223-04-08"), ("h", "2023-07-08"), ("MS", "2099-01-01")])
+@pytest.mark.parametrize("missing", ["error", "interpolate"])
+def test_a_mistyped_year_makes_up_no_rows(freq, wrong, missing):
+    times = [f"{time:%Y-%m-%d %H:%M}" for time in pd.date_range("2023-03-01", periods=30, freq=freq)]
+    rows = ["t,y", *(f"{time},{k}" for k, time in enumerate([*times[:-1], f"{wrong} 00:00"]))]
+    match = "there is no row of t" if missing == "error" else f"line 31: t is '{wrong} 00:00', and more rows of the fr"
+    with pytest.raises(ValueError, match=match):
+        contents(rows, "--time", "t", "--target", "y", "--freq", freq, "--missing", missing)
+
+
+def test_half_of_the_rows_may_be_missing():
+    rows = ["t,y", *(f"2023-03-{day:02},{day}" for day in range(1, 32, 2) if day != 1), "2023-04-01,0"]
+    y = contents(rows, "--time", "t", "--target", "y", "--freq", "D", "--missing", "interpolate").y
+    assert len(y) == 30
+
+
+def test_a_frequency_is_of_dates():
+    with pytest.raises(ValueError, match="--freq D is of dates, but k holds whole numbers: leave it out"):
+        contents(["k,n", "1,5", "2,6"], "--time", "k", "--target", "n", "--freq", "D")
+
+
+def test_without_standard_input_a_file_is_asked_for(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ValueError, match="there is no standard input: name a file"):
+        read_table("-", ["y"])
+
+
+def test_the_output_is_no_file_to_write(folder):
+    (folder / "data.csv").write_text("y\n1\n2\n")
+    with open(folder / "log", "w") as log, redirected(log):
+        args = arguments(["forecast", "data.csv", "--target", "y", "--horizon", "1", "--out", "log"])
+        with pytest.raises(ValueError, match="log is where the output goes: name another file, or none, and it is"):
+            options.check_outputs(args)
+
+
+@contextmanager
+def redirected(file):
+    """What goes to the output of the process goes to a file."""
+    kept = os.dup(1)
+    os.dup2(file.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def test_names_that_are_not_given_are_those_of_no_column():

@@ -944,6 +944,18 @@ def test_rows_of_unequal_lengths_are_no_states_weights_or_lengths():
 def test_unknown_nonlinearity_is_an_error():
     with pytest.raises(ValueError, match="(?s)nonlinearity.*gelu"):
         RNN(5, 6, nonlinearity="gelu")
+    with pytest.raises(ValueError, match=r"nonlinearity must be one of .*; got \['tanh'\]"):
+        RNN(5, 6, nonlinearity=["tanh"])
+
+
+def test_what_is_masked_is_no_number():
+    x = np.ma.masked_less(np.ones((5, 2, 2)), 2)
+    layer = GRU(2, 3)
+    with pytest.raises(ValueError, match="^x has masked values; fill them in, or leave them out"):
+        layer(x)
+    layer(x.data)
+    with pytest.raises(ValueError, match="^d_output has masked values"):
+        layer.backward(np.ma.masked_less(np.ones((5, 2, 3)), 2))
 
 
 def test_lengths_that_change_from_call_to_call():

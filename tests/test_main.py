@@ -95,6 +95,8 @@ TIMES = {
         "2020-03-31T13:00+02:00",
     ),
     "americans": ([f"{d:%m/%d/%Y}" for d in pd.date_range("2020", periods=60)], "03/01/2020"),
+    "hours alone": ([f"2020-01-{1 + k // 24:02} {k % 24:02}" for k in range(60)], "2020-01-03 12"),
+    "hours alone of Germans": ([f"{1 + k // 24:02}.01.2020 {k % 24:02}" for k in range(60)], "03.01.2020 12"),
     "backwards": (MONTHS[:60], "1954-01"),
 }
 

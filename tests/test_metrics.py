@@ -159,7 +159,7 @@ BASELINE_ERRORS = {
     "text": (lambda: naive(["spam", "eggs"], 1), "bytes/strings"),
     "objects": (lambda: naive(np.array([1, "2"], object), 1), "bytes/strings"),
     "masked": (lambda: naive([np.ma.array([1, 2], mask=[0, 1])], 1), r"y\[0\] has masked values"),
-    "uneven": (lambda: naive([[[1, 2], [3]]], 1), "inhomogeneous shape"),
+    "uneven": (lambda: naive([[[1, 2], [3]]], 1), r"y\[0\] has rows of unequal lengths; expected"),
     "channels": (lambda: naive([np.ones(3), np.ones((3, 1))], 1), r"y\[1\] has channels \(1,\), but y\[0\] has \(\)"),
 }
 PAST = [1, 2, 4]
@@ -191,7 +191,7 @@ SCORE_ERRORS = {
     "nan": (lambda: smape([[1, 2], [NAN, 1]], np.ones((2, 2))), "y_true contains NaN"),
     "nan_pred": (lambda: coverage([1], [[NAN, 2]]), "interval contains NaN"),
     "nan_past": (lambda: mase([1], [1], y_train=[1, NAN, 2]), "y_train contains NaN"),
-    "horizons": (lambda: smape([[1, 2], [1]], [[1, 2], [1]]), "inhomogeneous shape"),
+    "horizons": (lambda: smape([[1, 2], [1]], [[1, 2], [1]]), "y_true has rows of unequal lengths"),
     "interval": (lambda: coverage([1], [[0, 1, 2]]), r"interval has shape \(1, 3\); expected \(1, 2\)"),
     "crossed": (lambda: coverage([1, 1], [[0, 2], [2, 0]]), r"interval\[1\] has its lower end above its upper one"),
     "levels": (lambda: mean_quantile_loss([1], [[1]], quantiles=[0.1, 0.9]), r"y_pred_quantiles has shape \(1, 1\)"),

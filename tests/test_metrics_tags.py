@@ -94,6 +94,11 @@ def test_an_inside_that_continues_nothing_begins_a_span_unless_strict():
     assert span_f1_score([["B-x", "I-y"], ["I-y"]], [["B-x", "B-y"], ["B-y"]]) == 1
 
 
+def test_types_may_be_a_set():
+    tags = [["B-x", "O", "B-y"]]
+    assert span_f1_score(tags, tags, labels={"x"}) == span_f1_score(tags, tags, labels=["x"]) == 1
+
+
 def test_types_may_be_chosen_and_arrays_are_as_lists():
     true, said = as_objects([*map(np.array, TRUE)]), as_objects([np.array(tags, object) for tags in SAID])
     assert span_f1_score(true, said, average=None, labels=["d", "a"]).tolist() == [1, 0.5]
@@ -116,6 +121,10 @@ def test_without_spans_there_is_nothing_to_divide_by():
     ([["B-x", "X-x"], ["O"]], {}, r"y_pred\[0\] holds the tag 'X-x' at step 1; expected 'O', or B, I, E, S before"),
     ([["B-x", "O"], ["E-x"]], {"mode": "strict"}, r"y_pred\[1\] holds the tag 'E-x' at step 0; .* B, I before a type"),
     ([["Bx", "O"], ["O"]], {}, r"y_pred\[0\] holds the tag 'Bx' at step 0"),
+    ([["O", ""], ["O"]], {}, r"y_pred\[0\] holds the tag '' at step 1; expected 'O', or B"),
+    (None, {}, "y_pred must be a list of sequences of labels; got NoneType"),
+    ((tags for tags in [["O", "O"], ["O"]]), {}, r"y_pred must be .*; got generator: pass list\(y_pred\)"),
+    ([np.ma.array([1, 2], mask=[0, 1]), [1]], {}, r"y_pred\[0\] has masked values"),
     ([[1, 2], [3]], {}, r"y_pred\[0\] holds the tag '1' at step 0"),
     ([["O"], ["O"]], {}, r"y_pred\[0\] has 1 labels, but y_true\[0\] has 2: give one a step"),
     ([["O", "O"]], {}, "y_true has 2 sequences, y_pred 1: give as many"),
@@ -130,6 +139,11 @@ def test_what_is_refused(said, options, error):
 
 
 # ------------------------------------------------------------------------------------------- steps
+
+
+def test_weights_of_steps_are_listed():
+    with pytest.raises(ValueError, match="sample_weight must be a list, of a weight for each .*; got float"):
+        step_score(accuracy_score, [[1, 2]], [[1, 2]], sample_weight=3.0)
 
 
 def test_a_score_of_steps_is_that_of_joined_ones():

@@ -374,6 +374,7 @@ def negative(name):
         ("forecaster", of_shape(loss="quantile"), "outputs for 3 steps"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(lags=[50]), "_history"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(lags=[0]), "_lens.lags"),
+        ("forecaster", lambda m, p: m["fitted"]["_lens"].update(log=0.0), "_lens.log"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(scaling="max"), "_lens.scaling"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(effects=0.5), "_lens.effects"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(reach=5), "linear_coef_"),

@@ -140,6 +140,8 @@ def test_bad_input():
         SequenceScaler().fit([[1.0], [np.inf]])
     with pytest.raises(ValueError, match=r"X\[0\] has 3 features, but the fit was on 2"):
         SequenceScaler().fit(X).transform(ragged(2, I=3))
+    with pytest.raises(ValueError, match="X holds numbers that are too far apart for method='minmax': divide"):
+        SequenceScaler(method="minmax").fit([[1e308], [-1e308]])
     with pytest.raises(ValueError, match="The 'method' parameter of SequenceScaler must be"):
         SequenceScaler(method="mean").fit(X)
 

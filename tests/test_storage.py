@@ -88,6 +88,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_folder_that_is_not_there_is_said_of_the_path_that_was_given(tmp_path):
+    path = str(tmp_path / "nowhere" / "model")
+    with pytest.raises(FileNotFoundError) as told:
+        storage.write(path, {})
+    assert told.value.filename == path
+
+
 def test_paths_of_any_form(path):
     for form in (path, str(path), os.fsencode(path)):
         storage.write(form, [1])

@@ -49,8 +49,11 @@ def test_what_is_too_long_is_cut_off_where_that_is_asked_for():
         pad_sequences(x, 3)
     with pytest.raises(ValueError, match="truncate is 'left'; expected"):
         pad_sequences(x, 3, truncate="left")
-    with pytest.raises(ValueError, match="length == 0, must be >= 1"):
-        pad_sequences(x, 0)
+    for length in (0, True):
+        with pytest.raises(ValueError, match=f"length must be an integer >= 1; got {length}"):
+            pad_sequences(x, length)
+    with pytest.raises(TypeError, match="value must be an instance of float, not str"):
+        pad_sequences(x, value="a")
 
 
 @pytest.mark.parametrize(

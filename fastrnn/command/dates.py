@@ -19,6 +19,7 @@ DAYS = [
 CLOCKS = ["", "%H %M", "%H %M %S", "%H %M %S %f", "%I %p", "%I %M %p", "%I %M %S %p", "%I %M %S %f %p"]
 CLOCKS += ["T %H", "T %H %M", "T %H %M %S", "T %H %M %S %f"]
 FIELDS = [" ".join(parts).split() for parts in product(("", "%a", "%A"), DAYS, CLOCKS)]
+FIELDS += [" ".join(parts).split() for parts in product(("", "%a", "%A"), (x for x in DAYS if "%d" in x), ["%H"])]
 """What the numbers and words of a date may be, as strptime has them; %q is a quarter."""
 PUNCTUATED = re.compile(r"((?!%[HIMSfp])[^:])*(%[HI](:%M(:%S(\.%f)?)?)?( ?%p)?)?")
 """Forms with the marks of a clock between its fields, and nowhere else."""

@@ -106,5 +106,8 @@ def check_outputs(args):
             raise ValueError(f"{path} cannot be written: name a file in a folder that is there and may be written to")
         if path.exists() and Path(args.data).exists() and path.samefile(args.data):
             raise ValueError(f"{path} is the file to read: name another to write")
+        with suppress(OSError):  # there may be no output
+            if os.path.samestat(path.stat(), os.fstat(1)):
+                raise ValueError(f"{path} is where the output goes: name another file, or none, and it is printed")
     if len({path.resolve() for path in paths}) < len(paths):
         raise ValueError(f"{paths[0]} is named twice: name one file for --out and another for --plot")

@@ -82,8 +82,9 @@ def _frame(text, columns, args):
     if args.time:
         refuse(y.duplicated([series, time]), text[time], TWICE)
     y = y.sort_values(["order", time]).drop(columns="order")
-    is_on_grid = args.freq is None or y[time].dtype.kind != "M"
-    return y if is_on_grid else _at_frequency(y, columns, args, times.write), style, times
+    if args.freq is not None and y[time].dtype.kind != "M":
+        raise ValueError(f"--freq {args.freq} is of dates, but {time} holds whole numbers: leave it out")
+    return y if args.freq is None else _at_frequency(y, columns, args, times.write), style, times
 
 
 def _options(table, style, times):
@@ -104,13 +105,24 @@ def _at_frequency(y, columns, args, write):
         raise ValueError(f"--freq {args.freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
     (series, time, target), whole = columns, []
     for owner, part in y.groupby(series, sort=False):
-        steps = pd.date_range(*part[time].iloc[[0, -1]], freq=freq)
+        steps = _steps(*part[time].iloc[[0, -1]], freq, 2 * len(part) + 1)
         what = f"which is not at the frequency {args.freq}: correct it, or pass another --freq"
-        refuse(~part[time].isin(steps), part[time].map(write), what)
+        refuse(~part[time].isin(steps) & (part[time] <= steps.max()), part[time].map(write), what)
         absent = steps.difference(part[time])
         if len(absent) and args.missing == "error":
             what = f"of the frequency {args.freq}, at {absent[0]}, there is no row of {time} {write(absent[0])!r}"
             raise ValueError(f"{what}: add it, pass --missing interpolate, or another --freq")
+        what = f"and more rows of the frequency {args.freq} are missing before it than there are: correct it"
+        refuse(part[time] > steps[: 2 * len(part)].max(), part[time].map(write), f"{what}, or pass another --freq")
         holes = pd.DataFrame({series: owner, time: absent, target: float("nan")}, [0] * len(absent))
         whole.append(pd.concat([part, holes]).sort_values(time, kind="stable"))
     return pd.concat(whole)
+
+
+def _steps(first, last, freq, most):
+    """The times from the first to the last, of which there may be too many to hold: then the first so many at least."""
+    try:
+        last = min(last, first + most * pd.Timedelta(freq))
+    except (ValueError, OverflowError):  # days and what is longer, of which there are not so many
+        pass
+    return pd.date_range(first, last, freq=freq)

@@ -85,6 +85,8 @@ def refuse(wrong, text, what):
 
 
 def _bytes(path):
+    if path == "-" and sys.stdin is None:
+        raise ValueError("there is no standard input: name a file")
     data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     try:
         return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data

@@ -165,7 +165,7 @@ def fitted_rules(forecaster, n_outputs):
         "context_": lambda value: value is None or integer(1)(value),
         "_lens": {
             "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
-            "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
+            "seasonal_difference": bool, "log": lambda log: log == "auto" or type(log) is bool,
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1), "smoothing": bool,
             "effects": lambda x: x is None or array("float64", widths["future"], C)(x),
         },

@@ -25,13 +25,15 @@ def inferred(index):
     Where stamps in a time zone do not tell 24 hours from days, for no clock changed between them, they are days; of
     months on the 29th or 30th the day is kept, and shorter months have their last.
     """
-    found, best = None, ENOUGH * (len(index) - 1)
+    found, best = None, (ENOUGH * (len(index) - 1), True)
     for offset in _candidates(index):
-        is_uneven = Clock.of(zoned(index), offset).uneven(index, np.zeros(1, int))[1]
+        clock = Clock.of(zoned(index), offset)
+        stamps, is_uneven = clock.uneven(index, np.zeros(1, int))
         if not is_uneven.any():
             return offset
-        n = (~is_uneven[1:]).sum()
-        found, best = (offset, n) if n > best else (found, best)
+        # Of those at which as many come, one that they all lie on: a clock may change where some are missing.
+        rank = (~is_uneven[1:]).sum(), bool((clock.places(stamps) >= 0).all())
+        found, best = (offset, rank) if rank > best else (found, best)
     return found
 
 

@@ -374,7 +374,7 @@ class RNN(_Recurrent):  # numpydoc ignore=PR01
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
         dropout=0.0, bidirectional=False, dtype="float32", random_state=None, zoneout=0.0,
         recurrent_dropout=0.0):  # fmt: skip
-        if nonlinearity not in NONLINEARITIES:
+        if nonlinearity not in [*NONLINEARITIES]:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
         self.nonlinearity, self.zoneout, self.recurrent_dropout = nonlinearity, zoneout, recurrent_dropout
         self._build(noisy(RNNCell(nonlinearity), zoneout, recurrent_dropout), **locals())

@@ -255,6 +255,8 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
         frame = frame.rename_axis([id_col, time_col])  # the first is sktime's instances
     frame = frame.reset_index(allow_duplicates=True) if frame.index.nlevels > 1 else frame
     tables.refuse_twice(frame.columns, "the frame")
+    if id_col == time_col:
+        raise ValueError(f"id_col and time_col are both {id_col!r}: name two columns, of whose step and of when it is")
     columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
     for name in (id_col, time_col, *columns):
         if name not in frame.columns:

@@ -234,10 +234,14 @@ def _center_and_scale(values, method):
         return moments([(values, np.ones(len(values)))], has_holes=bool(are_missing.any()))
     if method == "minmax":
         center = np.nanmin(values, axis=0)
-        scale = np.nanmax(values, axis=0) - center
+        with np.errstate(over="ignore"):
+            scale = np.nanmax(values, axis=0) - center
     else:
         low, center, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
-        scale = high - low
+        with np.errstate(over="ignore"):
+            scale = high - low
+    if np.isinf(scale).any():
+        raise ValueError(f"X holds numbers that are too far apart for method={method!r}: divide by a power of 10")
     # A column that only rounding moves has no scale.
     return center, np.where(scale > ROUNDING * np.abs(center), scale, 1.0)
 

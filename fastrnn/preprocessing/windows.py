@@ -1,6 +1,6 @@
 """Cut sequences into windows, and pad them to arrays and back."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -12,7 +12,7 @@ from fastrnn.lists import as_array
 from fastrnn.preprocessing.scaling import read
 from fastrnn.records import store
 from fastrnn.sequences import as_objects, as_sequences
-from fastrnn.wording import shown
+from fastrnn.wording import check_count, shown
 
 
 class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -194,7 +194,8 @@ def pad_sequences(X, length=None, *, value=0.0, truncate=None):
             [4., 0., 0.]]), array([3, 1]))
     """
     sequences = as_sequences(X, "float64")
-    T = int(sequences.lengths.max()) if length is None else check_scalar(length, "length", Integral, min_val=1)
+    T = int(sequences.lengths.max()) if length is None else check_count("length", length)
+    check_scalar(value, "value", Real)
     if truncate not in (None, "start", "end"):
         raise ValueError(f"truncate is {shown(truncate)}; expected 'start', 'end' or None")
     for k in np.flatnonzero(sequences.lengths > T) if truncate is None else ():
