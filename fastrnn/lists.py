@@ -31,8 +31,8 @@ def check_listed(X, name, expected):
 
 
 def refuse_masked(x, what):
-    """Numbers under a mask would be read like others."""
-    if np.ma.is_masked(x):
+    """Numbers under a mask of NumPy's would be read like others."""
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):  # arrays of pandas have masks of their own
         raise ValueError(f"{what} has masked values; fill them in, or leave them out")
 
 

@@ -226,8 +226,7 @@ class Stream:
             self._keep_up()
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):
             self._check_names(x)
-        if isinstance(x, np.ma.MaskedArray):
-            refuse_masked(x, "a step")
+        refuse_masked(x, "a step")
         if self._network.embedding is not None:
             x = self._network.vectors(self._tokens(x))
         if self._takes_time or time is not None:
