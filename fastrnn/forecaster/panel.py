@@ -77,7 +77,8 @@ class Panel:
     @classmethod
     def of(cls, tree):
         """The panel of a `tree`."""
-        parts = {name: tree[name] and filled(*tree[name].values()) for name in ("series", "past", "future")}
+        parts = {name: tree[name] for name in ("series", "past", "future")}
+        parts = {name: x and filled(x["values"], x["offsets"]) for name, x in parts.items()}
         form = {name: tuple(x) if isinstance(x, list) else x for name, x in tree["form"].items()}
         return cls(form=Form(**form), static=tree["static"], columns=tree["columns"], **parts)
 

@@ -1,5 +1,7 @@
 """Series whose holes are filled in, which may be cut where no more is known."""
 
+from functools import cached_property
+
 import numpy as np
 
 from fastrnn.sequences import Sequences
@@ -18,15 +20,22 @@ class Filled(Sequences):
     """
 
     def __init__(self, raw, offsets, otherwise=None):
-        super().__init__(raw.copy(), offsets)
-        self.raw, is_hole = raw, np.isnan(raw)
-        for k in np.flatnonzero(np.logical_or.reduceat(is_hole.any(axis=1), offsets[:-1])):
-            for c, series in enumerate(self[k].T):
+        self.raw, self.offsets, self._otherwise = raw, offsets, otherwise
+        self.lengths, self.begins = np.diff(offsets), offsets
+
+    @cached_property
+    def values(self):
+        """What was missing is filled in when it is first asked for."""
+        values, offsets = self.raw.copy(), self.offsets
+        for k in np.flatnonzero(np.logical_or.reduceat(np.isnan(values).any(axis=1), offsets[:-1])):
+            part = slice(offsets[k], offsets[k + 1])
+            for c, series in enumerate(values[part].T):
                 places = np.flatnonzero(~np.isnan(series))
                 if places.size:
                     series[:] = np.interp(np.arange(series.size), places, series[places])
-                elif otherwise is not None:
-                    series[:] = otherwise[offsets[k] : offsets[k + 1], c]
+                elif self._otherwise is not None:
+                    series[:] = self._otherwise[part, c]
+        return values
 
     def some(self, numbers, lengths=None):
         """As of all sequences; where one is cut, what was missing is filled in from before the cut alone."""
