@@ -336,6 +336,11 @@ def test_a_mistyped_year_makes_up_no_rows(freq, wrong, missing):
         contents(rows, "--time", "t", "--target", "y", "--freq", freq, "--missing", missing)
 
 
+def test_days_between_which_no_month_begins():
+    with pytest.raises(ValueError, match="line 2: t is '2023-03-05', which is not at the frequency MS: correct it"):
+        contents(["t,y", "2023-03-05,1", "2023-03-20,2"], "--time", "t", "--target", "y", "--freq", "MS")
+
+
 def test_half_of_the_rows_may_be_missing():
     rows = ["t,y", *(f"2023-03-{day:02},{day}" for day in range(1, 32, 2) if day != 1), "2023-04-01,0"]
     y = contents(rows, "--time", "t", "--target", "y", "--freq", "D", "--missing", "interpolate").y

@@ -107,7 +107,7 @@ def _at_frequency(y, columns, args, write):
     for owner, part in y.groupby(series, sort=False):
         steps = _steps(*part[time].iloc[[0, -1]], freq, 2 * len(part) + 1)
         what = f"which is not at the frequency {args.freq}: correct it, or pass another --freq"
-        refuse(~part[time].isin(steps) & (part[time] <= steps.max()), part[time].map(write), what)
+        refuse(~part[time].isin(steps) & ~(part[time] > steps.max()), part[time].map(write), what)
         absent = steps.difference(part[time])
         if len(absent) and args.missing == "error":
             what = f"of the frequency {args.freq}, at {absent[0]}, there is no row of {time} {write(absent[0])!r}"
