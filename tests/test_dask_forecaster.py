@@ -100,16 +100,22 @@ def test_what_is_exact_over_partitions_is_that_of_all_series(client):
     assert theirs._calibration.shape == mine._calibration.shape
 
 
+@pytest.fixture(scope="module")
+def single():
+    """A cluster of one worker beside the other."""
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
 @pytest.mark.parametrize("more", [{}, {"partitions_at_once": 2}], ids=["together", "in turn"])
 @pytest.mark.parametrize("rounds", ["synchronous", "local"])
-def test_bits_depend_on_the_partitions_and_not_on_the_workers(client, rounds, more):
+def test_bits_depend_on_the_partitions_and_not_on_the_workers(client, single, rounds, more):
     y, known = waves(), {**QUICK, "rounds": rounds, "local_steps": 2, "horizon": 6, "batch_size": 4, **more}
     two = DaskSequenceForecaster(**known).fit(delayed(y, 5))
     with here() as other:
         one = DaskSequenceForecaster(**known, client=other).fit(delayed(y, 5))
-    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as single:
-        alone = DaskSequenceForecaster(**known, client=single).fit(delayed(y, 5))
+    alone = DaskSequenceForecaster(**known, client=single).fit(delayed(y, 5))
     np.testing.assert_array_equal(two.network_.theta, one.network_.theta)
     np.testing.assert_array_equal(two.network_.theta, alone.network_.theta)
     assert two.loss_curve_ == one.loss_curve_ == alone.loss_curve_
